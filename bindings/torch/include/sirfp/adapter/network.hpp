@@ -1,0 +1,46 @@
+// A TorchScript network as the engine sees it: one inlined graph over one tree of named parameters.
+#pragma once
+
+#include <torch/script.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "sirfp/op_list.hpp"
+
+namespace sirfp::adapter {
+
+// Loaded, in eval mode, on the CPU (or `device`), floating parameters and constants widened to float32 (`stored` remembers what they were).
+// `graph` is the network's forward, inlined, constant loops unrolled, dead code removed; the module itself is never changed.
+struct network {
+  torch::jit::Module module;
+  std::shared_ptr<torch::jit::Graph> graph;
+  c10::ScalarType stored = c10::kFloat;
+  std::filesystem::path path;   // where it came from, empty for one made here
+  std::int64_t output = -1;     // which tensor of a tuple, list or dict output is compared; -1: the only or first one
+};
+
+// Throws invalid_argument: no such file; a truncated file; an eager checkpoint (state dict or pickled module: says how to trace it).
+network load_network(const std::filesystem::path& path, c10::Device device = c10::kCPU);
+network load_network(torch::jit::Module module);
+// Whole or absent; parameters narrowed to net.stored again.
+void save_network(const network& net, const std::filesystem::path& path);
+
+// Runs the graph node by node, so that whoever listens sees each tensor as it is made and none outlives its last use.
+struct run_listener {
+  virtual ~run_listener() = default;
+  // Before a node runs; may replace inputs on the stack (masking) and see consumer inputs.
+  virtual void before(const torch::jit::Node*, torch::jit::Stack&) {}
+  // After a node ran: its outputs, as they leave it (in-place successors have not run yet).
+  virtual void after(const torch::jit::Node*, const std::vector<c10::IValue>& outputs) {}
+};
+// One forward pass in inference mode; returns the network's output value. Throws failure with the node's place when an operator fails.
+c10::IValue run(const network& net, const at::Tensor& input, run_listener* listener = nullptr);
+// The tensor of the output that is compared: net.output picks one of several; throws invalid_argument when there is none to pick.
+at::Tensor output_tensor(const network& net, const c10::IValue& output);
+
+}  // namespace sirfp::adapter

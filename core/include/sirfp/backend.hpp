@@ -1,0 +1,37 @@
+// What a backend computes. Coarse operations: the virtual call is free beside the work. Arguments have been checked by the entry
+// functions (core/src/entry); a backend may rely on that. `reference` and `cpu` are in core, `cuda` slots in beside them.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "sirfp/context.hpp"
+#include "sirfp/edge_score.hpp"
+#include "sirfp/elimination.hpp"
+#include "sirfp/features.hpp"
+#include "sirfp/moments.hpp"
+#include "sirfp/schur_elimination.hpp"
+#include "sirfp/similarity.hpp"
+
+namespace sirfp {
+
+class backend {
+ public:
+  virtual ~backend() = default;
+  virtual std::string_view name() const noexcept = 0;
+  virtual memory_space space() const noexcept = 0;
+
+  // Each fills `batch`, a zeroed state of the right width, from one batch of images; the entry function merges it into the caller's.
+  virtual void batch_similarity(const context&, const feature_view&, const pixel_weights&, const similarity_options&, similarity_state& batch) const = 0;
+  virtual void batch_moments(const context&, const feature_view&, const pixel_weights&, moments_state& batch) const = 0;
+  virtual void batch_edge_score(const context&, const feature_view&, edge_state& batch) const = 0;
+
+  // into = scale_into * into + scale_from * from, element by element.
+  virtual void combine(const context&, buffer& into, double scale_into, const buffer& from, double scale_from) const = 0;
+  virtual void merge_moments(const context&, moments_state& into, const moments_state& from) const = 0;
+
+  virtual void eliminate(const context&, std::span<const redundancy_matrix>, std::span<elimination> results) const = 0;
+  virtual schur_elimination eliminate_joint(const context&, std::int64_t channels, std::span<const schur_site>, const schur_options&) const = 0;
+};
+
+}  // namespace sirfp

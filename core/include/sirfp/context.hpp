@@ -1,0 +1,28 @@
+// The context: which backend computes, on which threads, stream and memory. Every public function takes it first.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "sirfp/memory.hpp"
+#include "sirfp/parallel.hpp"
+
+namespace sirfp {
+
+class backend;
+
+struct context {
+  std::shared_ptr<const sirfp::backend> backend;
+  std::shared_ptr<executor> threads;
+  std::shared_ptr<memory_resource> memory;
+  void* stream = nullptr;  // a cudaStream_t for the cuda backend; the caller's, never ours
+};
+
+// fp64 plain loops on the host: the oracle that the other backends are tested against.
+context reference_context();
+// BLAS, SIMD and threads on the host. A null pool gets make_thread_pool(hardware concurrency).
+context cpu_context(std::shared_ptr<executor> threads = nullptr);
+// "reference" or "cpu" ("cuda" where the build has it); an absent backend says which build option brings it.
+context make_context(std::string_view backend_name, std::shared_ptr<executor> threads = nullptr);
+
+}  // namespace sirfp

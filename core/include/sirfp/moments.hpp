@@ -1,0 +1,37 @@
+// Mean and covariance of a consumer site's channels over pixels and images (METHOD 4).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sirfp/context.hpp"
+#include "sirfp/features.hpp"
+
+namespace sirfp {
+
+// weight = sum of pixel weights over all images; mean[c]; scatter = sum_p w (z - mean)(z - mean)^T, packed lower triangle.
+// All sums are fp64 and centred, so a large mean costs no digits.
+struct moments_state {
+  std::int64_t channels = 0;
+  std::int64_t images = 0;
+  double weight = 0;
+  buffer mean;
+  buffer scatter;
+};
+
+// Adds a batch of images. Same cost, errors and determinism as accumulate_similarity.
+void accumulate_moments(const context& ctx, const feature_view& features, const pixel_weights& weights, moments_state& state);
+
+// Adds `other` (Chan's pairwise update); equal to having accumulated both (bit for bit when `other` is one batch).
+void merge(const context& ctx, moments_state& state, const moments_state& other);
+
+struct moments {
+  std::int64_t channels = 0;
+  double weight = 0;
+  std::vector<double> mean;        // [C]
+  std::vector<double> covariance;  // packed lower triangle, scatter / weight (0 where the weight is 0)
+};
+// On the host; waits for the device.
+moments moments_sync(const moments_state& state);
+
+}  // namespace sirfp

@@ -1,0 +1,41 @@
+// Pairwise redundancy of channels (METHOD 1): how alike are the maps of channels i and j, over all pixels.
+#pragma once
+
+#include <cstdint>
+
+#include "sirfp/context.hpp"
+#include "sirfp/features.hpp"
+
+namespace sirfp {
+
+enum class accumulation : std::uint8_t { mean, ema };
+
+struct similarity_options {
+  double epsilon = 1e-5;                   // added to each norm
+  accumulation mode = accumulation::mean;  // exact mean over images, or the authors' moving average
+  double ema_rate = 0.999;
+};
+
+// Sum (mean mode) or moving average (ema mode) of the images' matrices; `matrix` is a packed lower triangle (packed.hpp).
+struct similarity_state {
+  std::int64_t channels = 0;
+  std::int64_t images = 0;
+  accumulation mode = accumulation::mean;
+  buffer matrix;
+};
+
+// Adds a batch of images:   n_c = sum_p w_p |x_c,p| + eps,   R_ij = sum_p w_p x_i,p x_j,p / (n_i n_j), one R an image.
+//   mean:  matrix += sum_b R_b         ema:  matrix = r matrix + (1 - r) mean_b(R_b)
+// An empty state takes the features' channel count and the mode. Cost: N C (C + 1) P multiply-adds / 2, features read once.
+// The result does not depend on the number of threads. Throws invalid_argument (shapes, negative or non-finite weights, a state of
+// another width or mode) and non_finite_error; the state is then as it was. On a GPU it runs on the context's stream.
+void accumulate_similarity(const context& ctx, const feature_view& features, const pixel_weights& weights,
+                           const similarity_options& options, similarity_state& state);
+
+// Adds `other` to `state`; equal to having accumulated both (bit for bit when `other` is one batch). EMA states refuse.
+void merge(const context& ctx, similarity_state& state, const similarity_state& other);
+
+// The mean redundancy matrix, signed, packed, on the host (waits for the device). Throws invalid_argument on an empty state.
+std::vector<double> mean_redundancy_sync(const similarity_state& state);
+
+}  // namespace sirfp

@@ -1,0 +1,6 @@
+#include "sirfp/expects.hpp"
+#include "cpu_backend.hpp"
+
+namespace sirfp {
+void cpu_backend::batch_moments(const context&, const feature_view&, const pixel_weights&, moments_state&) const { throw failure("to be written"); }
+}

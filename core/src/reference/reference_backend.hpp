@@ -1,0 +1,21 @@
+// The reference backend: fp64 plain loops, never tuned. One file an operation, beside the file of the same name in src/cpu.
+#pragma once
+
+#include "sirfp/backend.hpp"
+
+namespace sirfp {
+
+class reference_backend : public backend {
+ public:
+  std::string_view name() const noexcept override { return "reference"; }
+  memory_space space() const noexcept override { return memory_space::host; }
+  void batch_similarity(const context&, const feature_view&, const pixel_weights&, const similarity_options&, similarity_state&) const override;
+  void batch_moments(const context&, const feature_view&, const pixel_weights&, moments_state&) const override;
+  void batch_edge_score(const context&, const feature_view&, edge_state&) const override;
+  void combine(const context&, buffer&, double, const buffer&, double) const override;
+  void merge_moments(const context&, moments_state&, const moments_state&) const override;
+  void eliminate(const context&, std::span<const redundancy_matrix>, std::span<elimination>) const override;
+  schur_elimination eliminate_joint(const context&, std::int64_t, std::span<const schur_site>, const schur_options&) const override;
+};
+
+}  // namespace sirfp
