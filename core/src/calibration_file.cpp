@@ -20,7 +20,8 @@ const char* name_of(accumulation mode) { return mode == accumulation::mean ? "me
 
 safetensors_source source_of(const buffer& values) {
   return {"F64", {values.size()}, [&values](const safetensors_source::sink& out) {
-            if (values.space() == memory_space::host) return out(std::as_bytes(std::span(values.data(), static_cast<std::size_t>(values.size()))));
+            if (values.space() == memory_space::host)
+              return out(std::as_bytes(std::span(values.data(), static_cast<std::size_t>(values.size()))));
             const std::vector<double> copy = values.to_host_sync();
             out(std::as_bytes(std::span(copy)));
           }};
@@ -78,7 +79,8 @@ class state_reader {
     return buffer::from_host(ctx_.memory, values);
   }
   void expect_all_taken() const {
-    SIRFP_EXPECTS(taken_ == file_.tensors().size(), path_, ": ", file_.tensors().size() - taken_, " tensors that its metadata does not name");
+    SIRFP_EXPECTS(taken_ == file_.tensors().size(), path_, ": ", file_.tensors().size() - taken_,
+                  " tensors that its metadata does not name");
   }
 
  private:
@@ -133,7 +135,8 @@ moments_state moments_of(state_reader& file, const std::string& name, const json
   state.channels = count_of(field.at("channels"));
   state.images = count_of(field.at("images"));
   state.weight = field.at("weight").number();
-  if (!std::isfinite(state.weight) || state.weight < 0) field.at("weight").fail(text("expected a finite weight >= 0, found ", state.weight));
+  if (!std::isfinite(state.weight) || state.weight < 0)
+    field.at("weight").fail(text("expected a finite weight >= 0, found ", state.weight));
   state.mean = file.tensor(text("moments/", name, "/mean"), state.channels);
   state.scatter = file.tensor(text("moments/", name, "/scatter"), packed_size(state.channels));
   return state;

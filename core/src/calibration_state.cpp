@@ -16,7 +16,9 @@ void expect_same_options(const std::string& here, const std::string& there) {
   const json_value a = here.empty() ? json_value::object() : parse_json(here, "this state: options");
   const json_value b = there.empty() ? json_value::object() : parse_json(there, "the other state: options");
   SIRFP_EXPECTS(a.is_object() && b.is_object(), "merge: options ", here, " here, ", there, " in the other state");
-  const auto shown = [](const json_value& options, const std::string& key) { return options.contains(key) ? options.at(key).dump() : "absent"; };
+  const auto shown = [](const json_value& options, const std::string& key) {
+    return options.contains(key) ? options.at(key).dump() : "absent";
+  };
   std::set<std::string> keys;
   for (const auto& [key, ignored] : a.items()) keys.insert(key);
   for (const auto& [key, ignored] : b.items()) keys.insert(key);
@@ -27,7 +29,8 @@ void expect_same_options(const std::string& here, const std::string& there) {
 
 // A state that has counted nothing takes what comes; any other must have the same entries of the same width.
 template <class State>
-void expect_same_entries(const char* kind, bool fresh, const std::map<std::string, State>& here, const std::map<std::string, State>& there) {
+void expect_same_entries(const char* kind, bool fresh, const std::map<std::string, State>& here,
+                         const std::map<std::string, State>& there) {
   if (fresh && here.empty()) return;
   for (const auto& [name, state] : there) {
     const auto found = here.find(name);

@@ -4,7 +4,8 @@ namespace sirfp {
 
 json_value fingerprint_to_json(const network_fingerprint& network) {
   json_value parameters = json_value::array();
-  for (const auto& tensor : network.parameters) parameters.push_back({{"name", tensor.name}, {"shape", tensor.shape}, {"hash", tensor.hash}});
+  for (const auto& tensor : network.parameters)
+    parameters.push_back({{"name", tensor.name}, {"shape", tensor.shape}, {"hash", tensor.hash}});
   return {{"operators", network.operators}, {"literals", network.literals}, {"parameters", std::move(parameters)}};
 }
 

@@ -16,7 +16,9 @@ json_value parse_json(const std::string& content, const std::string& source) {
   }
 }
 
-void json_field::fail(const std::string& what) const { throw invalid_argument(text(source_, ": ", place_, place_.empty() ? "" : ": ", what)); }
+void json_field::fail(const std::string& what) const {
+  throw invalid_argument(text(source_, ": ", place_, place_.empty() ? "" : ": ", what));
+}
 
 void json_field::expect(bool holds, const char* what) const {
   if (!holds) fail(text("expected ", what, ", found ", value_->type_name()));
@@ -58,7 +60,8 @@ std::string json_field::string() const {
 
 std::int64_t json_field::integer() const {
   expect(value_->is_number_integer(), "an integer");
-  if (value_->is_number_unsigned() && value_->get<std::uint64_t>() > INT64_MAX) fail(text("expected an integer of 64 bits, found ", value_->dump()));
+  if (value_->is_number_unsigned() && value_->get<std::uint64_t>() > INT64_MAX)
+    fail(text("expected an integer of 64 bits, found ", value_->dump()));
   return value_->get<std::int64_t>();
 }
 
