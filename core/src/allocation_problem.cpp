@@ -15,23 +15,27 @@ const char* name_of(budget_kind kind) { return kind == budget_kind::flops ? "FLO
 
 void check_options(const allocation_options& options) {
   const double f = options.fraction;
-  SIRFP_EXPECTS(!(f > 1 && f <= 100), name_of(options.budget), " budget ", f, ": expected the share that remains, in (0, 1]; did you mean ", f / 100, "?");
+  SIRFP_EXPECTS(!(f > 1 && f <= 100), name_of(options.budget), " budget ", f, ": expected the share that remains, in (0, 1]; did you mean ",
+                f / 100, "?");
   SIRFP_EXPECTS(f > 0 && f <= 1, name_of(options.budget), " budget ", f, ": expected the share that remains, in (0, 1]");
   SIRFP_EXPECTS(options.round_to >= 1, "widths rounded to ", options.round_to, ": expected at least 1");
   SIRFP_EXPECTS(options.floor >= 0 && options.floor <= 1, "floor ", options.floor, ": expected a share in [0, 1]");
-  SIRFP_EXPECTS(!options.percentile_scan || options.allocate == allocator::threshold, "percentile scan: goes with the threshold allocator only");
+  SIRFP_EXPECTS(!options.percentile_scan || options.allocate == allocator::threshold,
+                "percentile scan: goes with the threshold allocator only");
 }
 
 scored_unit sorted_unit(const channel_graph& graph, const ranked_unit& unit) {
-  SIRFP_EXPECTS(unit.group >= 0 && unit.group < static_cast<std::int32_t>(graph.groups.size()), "ranking ", unit.name, ": group ", unit.group,
-                " is not in the channel graph");
-  SIRFP_EXPECTS(unit.scores.size() == unit.order.size(), "ranking ", unit.name, ": ", unit.order.size(), " channels, ", unit.scores.size(), " scores");
+  SIRFP_EXPECTS(unit.group >= 0 && unit.group < static_cast<std::int32_t>(graph.groups.size()), "ranking ", unit.name, ": group ",
+                unit.group, " is not in the channel graph");
+  SIRFP_EXPECTS(unit.scores.size() == unit.order.size(), "ranking ", unit.name, ": ", unit.order.size(), " channels, ", unit.scores.size(),
+                " scores");
   const auto channels = graph.groups[static_cast<std::size_t>(unit.group)].channels;
   scored_unit sorted{unit.group, unit.backbone, {}, {}};
   std::vector<std::size_t> places(unit.order.size());
   std::iota(places.begin(), places.end(), std::size_t{0});
   for (const std::size_t place : places) {
-    SIRFP_EXPECTS(unit.order[place] >= 0 && unit.order[place] < channels, "ranking ", unit.name, ": channel ", unit.order[place], " of ", channels);
+    SIRFP_EXPECTS(unit.order[place] >= 0 && unit.order[place] < channels, "ranking ", unit.name, ": channel ", unit.order[place], " of ",
+                  channels);
     SIRFP_EXPECTS(std::isfinite(unit.scores[place]), "ranking ", unit.name, ": score of channel ", unit.order[place], " is not finite");
   }
   std::stable_sort(places.begin(), places.end(), [&](std::size_t a, std::size_t b) { return unit.scores[a] < unit.scores[b]; });
@@ -68,8 +72,8 @@ std::vector<std::vector<std::int32_t>> by_best_score(const channel_group& group,
 }
 
 bool matches(const std::string& pattern, const channel_group& group) {
-  return glob_matches(pattern, group.name) ||
-         std::any_of(group.producers.begin(), group.producers.end(), [&](const std::string& place) { return glob_matches(pattern, place); });
+  return glob_matches(pattern, group.name) || std::any_of(group.producers.begin(), group.producers.end(),
+                                                          [&](const std::string& place) { return glob_matches(pattern, place); });
 }
 
 // Of several patterns that match a group the last one counts, as on a command line.
@@ -138,12 +142,13 @@ allocation_problem make_problem(const cost_model& model, const channel_graph& gr
     for (std::size_t u = 0; u < problem.units.size(); ++u)
       if (problem.units[u].group == static_cast<std::int32_t>(g)) members.push_back(u);
     auto by_score = by_best_score(group, problem.units, members);
-    problem.groups.push_back({static_cast<std::int32_t>(g), group.channels, width_grid(group.channels, group.blocks, options), std::move(members),
-                              std::move(by_score), -1});
+    problem.groups.push_back({static_cast<std::int32_t>(g), group.channels, width_grid(group.channels, group.blocks, options),
+                              std::move(members), std::move(by_score), -1});
   }
   SIRFP_EXPECTS(!problem.groups.empty(), "network has no prunable group: ",
-                graph.groups.empty() ? "it has no channels that are known"
-                                     : text("all ", graph.groups.size(), " are locked, ", graph.groups[0].name, " because ", graph.groups[0].lock_reason));
+                graph.groups.empty()
+                    ? "it has no channels that are known"
+                    : text("all ", graph.groups.size(), " are locked, ", graph.groups[0].name, " because ", graph.groups[0].lock_reason));
   apply_overrides(problem);
   return problem;
 }

@@ -18,7 +18,8 @@ width_grid::width_grid(std::int64_t channels, std::int64_t blocks, const allocat
 }
 
 std::int64_t width_grid::nearest(double width) const noexcept {
-  const auto above = std::lower_bound(widths_.begin(), widths_.end(), width, [](std::int64_t w, double wanted) { return static_cast<double>(w) < wanted; });
+  const auto above = std::lower_bound(widths_.begin(), widths_.end(), width,
+                                      [](std::int64_t w, double wanted) { return static_cast<double>(w) < wanted; });
   if (above == widths_.begin()) return widths_.front();
   if (above == widths_.end()) return widths_.back();
   return static_cast<double>(*above) - width <= width - static_cast<double>(*(above - 1)) ? *above : *(above - 1);

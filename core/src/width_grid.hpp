@@ -16,8 +16,8 @@ class width_grid {
 
   const std::vector<std::int64_t>& widths() const noexcept { return widths_; }  // ascending; the last is `channels`
   std::int64_t least() const noexcept { return widths_.front(); }
-  std::int64_t nearest(double width) const noexcept;          // of two equally near the larger
-  std::int64_t at_least(std::int64_t width) const noexcept;   // the first that is not below
+  std::int64_t nearest(double width) const noexcept;         // of two equally near the larger
+  std::int64_t at_least(std::int64_t width) const noexcept;  // the first that is not below
   // ratios()[i] is where nearest(ratio * channels) steps from widths()[i] to widths()[i + 1].
   const std::vector<double>& ratios() const noexcept { return ratios_; }
   std::int64_t at_ratio(double ratio) const noexcept;
