@@ -36,7 +36,7 @@ struct run_listener {
   // Before a node runs; may replace inputs on the stack (masking) and see consumer inputs.
   virtual void before(const torch::jit::Node*, torch::jit::Stack&) {}
   // After a node ran: its outputs, as they leave it (in-place successors have not run yet).
-  virtual void after(const torch::jit::Node*, const std::vector<c10::IValue>& outputs) {}
+  virtual void after(const torch::jit::Node*, const std::vector<c10::IValue>& /*outputs*/) {}
 };
 // One forward pass in inference mode; returns the network's output value. Throws failure with the node's place when an operator fails.
 c10::IValue run(const network& net, const at::Tensor& input, run_listener* listener = nullptr);
