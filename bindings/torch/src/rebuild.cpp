@@ -91,9 +91,11 @@ void retype_attributes(Block& block) {
   }
 }
 
-c10::FunctionSchema forward_schema(const Module& original, const c10::ClassTypePtr& top) {
+// The original's, with its argument names and defaults; arguments that the prepared graph no longer takes are gone.
+c10::FunctionSchema forward_schema(const Module& original, const c10::ClassTypePtr& top, std::size_t inputs) {
   const c10::FunctionSchema& schema = original.get_method("forward").function().getSchema();
   std::vector<c10::Argument> arguments = schema.arguments();
+  if (arguments.size() > inputs) arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(inputs), arguments.end());
   arguments.front() = arguments.front().cloneWithType(top);
   return schema.cloneWithArguments(std::move(arguments));
 }
@@ -124,7 +126,7 @@ network finish(rebuilt_network built, const network& like) {
   built.graph->lint();
   auto* function = built.module._ivalue()->compilation_unit()->create_function(c10::QualifiedName(*built.module.type()->name(), "forward"),
                                                                               built.graph);
-  function->setSchema(forward_schema(like.module, built.module.type()));
+  function->setSchema(forward_schema(like.module, built.module.type(), built.graph->inputs().size()));
   built.module.type()->addMethod(function);
   network result;
   result.module = built.module;
