@@ -310,7 +310,7 @@ TEST(allocation, keep_fixes_groups_outside_the_search) {
     p.run(options);
   });
   SIRFP_EXPECT_HAS(what, "is unreachable: the smallest reachable is");
-  SIRFP_EXPECT_HAS(what, "1 of 4 groups are locked, 3 are set by keep");
+  SIRFP_EXPECT_HAS(what, "2 of 5 groups are locked, 3 are set by keep");
 }
 
 TEST(allocation, bad_use_is_named) {
@@ -357,7 +357,7 @@ TEST(allocation, nothing_to_prune) {
   }
   p.ranking.clear();
   SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { p.run({}); }),
-                   "network has no prunable group: all 4 are locked, stem because a test");
+                   "network has no prunable group: all 5 are locked, stem by: a test");
 }
 
 }  // namespace
