@@ -31,11 +31,20 @@ def cpp_files():
     return sorted(f for folder in CODE for suffix in ("cpp", "hpp", "cu", "cuh") for f in (ROOT / folder).rglob(f"*.{suffix}"))
 
 
+def unformatted():
+    """The C++ files that clang-format would change."""
+    result = subprocess.run([BIN / "clang-format", "--dry-run", "-Werror", *cpp_files()], capture_output=True, text=True)
+    return sorted({line.split(":")[0] for line in result.stderr.splitlines() if ": error:" in line})
+
+
 def check_format():
+    wrong = unformatted()
+    for file in wrong:
+        print(f"{pathlib.Path(file).relative_to(ROOT)}: not as clang-format has it", file=sys.stderr)
     scripts = [ROOT / ".ci/run", *(s for s in (ROOT / "scripts").iterdir() if s.is_file())]
     shell = [s for s in scripts if s.read_bytes().startswith(b"#!/usr/bin/env bash")]
     checks = [
-        run(BIN / "clang-format", "--dry-run", "-Werror", *cpp_files()),
+        not wrong,
         run(BIN / "ruff", "check", "--quiet"),
         run(BIN / "ruff", "format", "--check", "--quiet"),
         *[run("bash", "-n", s) for s in shell],
