@@ -89,9 +89,9 @@ def main() -> int:
     page = [
         "# CamVid, pruned without training",
         f"Made by `make camvid` ({machine.line()}).",
-        "Two networks trained on CamVid, pruned to a share of their FLOPs on 32 training images (every eleventh of the sorted list) with the",
-        "presets `default` and `paper`, and scored on the 101 validation images, no training in between. Agreement: pixels with the original",
-        "network's class. Difference: max |masked - slim| / max |original|.",
+        "Two networks trained on CamVid, pruned to a share of their FLOPs on 32 training images (every eleventh of the sorted list)",
+        "with the presets `default` and `paper`, and scored on the 101 validation images, no training in between. Agreement: pixels",
+        "with the original network's class. Difference: max |masked - slim| / max |original|.",
         "",
     ]
     wrong = 0
