@@ -18,7 +18,7 @@ struct open_unit {
   ranked_unit unit;
   std::vector<std::int32_t> channels;
   std::vector<std::int32_t> row_of;  // by channel of the group; -1: not in this unit
-  std::vector<double> matrix;        // [n x n]
+  std::vector<double> matrix;        // [n x n], lower triangle until it is ranked, so that both halves are the same sum
   std::vector<double> edge_sum;      // over backbone layers and positions
   std::vector<std::int32_t> edge_count;
 };
@@ -90,7 +90,7 @@ void add_layer(const observed_layer& layer, const layer_statistics& statistics, 
   into.unit.backbone = into.unit.backbone || backbone;
   for (const auto& [p, row] : rows)
     for (const auto& [q, column] : rows)
-      into.matrix[row * n + column] += statistics.redundancy[static_cast<std::size_t>(packed_index(p, q))];
+      if (row >= column) into.matrix[row * n + column] += statistics.redundancy[static_cast<std::size_t>(packed_index(p, q))];
   if (statistics.edge.empty()) return;
   for (const auto& [p, row] : rows) {
     into.edge_sum[row] += statistics.edge[static_cast<std::size_t>(p)];
@@ -135,9 +135,11 @@ bool has_channels_of(const observed_layer& layer, std::int32_t group) {
 
 void rank_units(const context& ctx, const ranking_options& options, std::vector<open_unit>& units) {
   std::vector<redundancy_matrix> matrices;
-  for (const open_unit& unit : units) {
-    const auto n = static_cast<std::int64_t>(unit.channels.size());
-    matrices.push_back({unit.matrix.data(), true, n, n});
+  for (open_unit& unit : units) {
+    const std::size_t n = unit.channels.size();
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < i; ++j) unit.matrix[j * n + i] = unit.matrix[i * n + j];
+    matrices.push_back({unit.matrix.data(), true, static_cast<std::int64_t>(n), static_cast<std::int64_t>(n)});
   }
   std::vector<elimination> results = eliminate(ctx, matrices);
   for (std::size_t u = 0; u < units.size(); ++u) {

@@ -14,8 +14,9 @@ inline int redundancy_shift(double largest, std::int64_t channels) {
   int channels_exponent = 0;
   const double a = std::frexp(largest, &largest_exponent);
   const double b = std::frexp(static_cast<double>(channels), &channels_exponent);
-  // a b lies in [1/4, 1); one rounding cannot change the sign of a b - 1/2, while a b itself could round down onto 1/2.
-  const int halvings = a * b == 0.25 && a == 0.5 ? 2 : (std::fma(a, b, -0.5) <= 0 ? 1 : 0);
+  // a b lies in [1/4, 1) and is 1/2 only as a product of powers of two, never; one rounding cannot change the sign of a b - 1/2, while a b
+  // itself could round down onto 1/2.
+  const int halvings = a == 0.5 && b == 0.5 ? 2 : (std::fma(a, b, -0.5) < 0 ? 1 : 0);
   return 40 - (largest_exponent + channels_exponent - halvings);
 }
 

@@ -1,5 +1,6 @@
 #include "containers.hpp"
 #include "module_paths.hpp"
+#include "operator_error.hpp"
 #include "program.hpp"
 #include "sirfp/adapter/network.hpp"
 #include "sirfp/expects.hpp"
@@ -70,7 +71,7 @@ class execution {
     } catch (const sirfp::failure&) {
       throw;
     } catch (const std::exception& error) {
-      throw failure(text(described(step.node), ": ", first_line(error)));
+      throw operator_error(text(described(step.node), ": ", first_line(error)));
     }
     if (listener_) listener_->after(step.node, stack);
   }
