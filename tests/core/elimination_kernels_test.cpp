@@ -12,9 +12,9 @@
 namespace sirfp {
 namespace {
 
-using sirfp_test::filling;
-using sirfp_test::fillings;
-using sirfp_test::random_symmetric;
+using test::filling;
+using test::fillings;
+using test::random_symmetric;
 
 template <class T>
 void compare_scan() {

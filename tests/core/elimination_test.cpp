@@ -17,11 +17,11 @@
 namespace sirfp {
 namespace {
 
-using sirfp_test::filling;
-using sirfp_test::fillings;
-using sirfp_test::make_symmetric;
-using sirfp_test::random_symmetric;
-using sirfp_test::symmetric_matrix;
+using test::filling;
+using test::fillings;
+using test::make_symmetric;
+using test::random_symmetric;
+using test::symmetric_matrix;
 
 elimination eliminate_one(const context& ctx, const redundancy_matrix& matrix) { return eliminate(ctx, {&matrix, 1}).front(); }
 

@@ -8,7 +8,7 @@
 
 #include "sirfp/elimination.hpp"
 
-namespace sirfp_test {
+namespace sirfp::test {
 
 template <class T>
 struct symmetric_matrix {
@@ -66,4 +66,4 @@ symmetric_matrix<T> random_symmetric(std::uint64_t seed, std::int64_t channels, 
   });
 }
 
-}  // namespace sirfp_test
+}  // namespace sirfp::test
