@@ -1,104 +1,96 @@
 #include "sirfp/curve_allocation.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
-#include <numeric>
 
+#include "allocation_problem.hpp"
 #include "sirfp/expects.hpp"
 
 namespace sirfp {
 namespace {
 
-// One group on its way down its curve.
+// One group on its way down its curve, along the widths that its grid allows.
 struct lane {
-  const removal_curve* curve = nullptr;
+  const prunable_group* group = nullptr;
   const std::vector<double>* error = nullptr;
-  std::int64_t channels = 0;
-  std::int64_t removed = 0;
-  std::int64_t floor = 1;
-  std::int64_t multiple = 1;
-  std::int64_t step = 1;
+  std::size_t at = 0;     // index into the grid's widths
+  std::size_t step = 1;   // grid places a step: max(multiple, C/64) channels
 
-  // Removals after one more step; the same as `from` when the floor forbids it.
-  std::int64_t next(std::int64_t from) const {
-    const std::int64_t width = (channels - from - step) / multiple * multiple;
-    return channels - from - step > 0 && width >= floor ? channels - width : from;
-  }
+  std::int64_t width(std::size_t place) const { return group->grid.widths()[place]; }
+  double error_at(std::size_t place) const { return (*error)[static_cast<std::size_t>(group->channels - width(place))]; }
 };
 
-lane make_lane(const removal_curve& curve, const std::vector<double>& error, const channel_group& group, const allocation_options& options) {
-  lane made{&curve, &error, group.channels, 0, 1, curve.quantum, 1};
-  SIRFP_EXPECTS(error.size() == curve.order.size() + 1, "group ", group.name, ": ", error.size(), " errors for ", curve.order.size(), " removals");
-  const std::int64_t rounded = std::lcm<std::int64_t>(options.round_to, curve.quantum);
-  if (group.channels >= 64 && rounded < group.channels) made.multiple = rounded;
-  const auto least = static_cast<std::int64_t>(std::floor(options.floor * static_cast<double>(group.channels)));
-  made.floor = std::max<std::int64_t>(1, least);
-  made.floor = (made.floor + made.multiple - 1) / made.multiple * made.multiple;
-  made.step = std::max(made.multiple, group.channels / 64);
-  return made;
+lane make_lane(const prunable_group& group, const std::vector<double>& error, const channel_graph& graph) {
+  SIRFP_EXPECTS(static_cast<std::int64_t>(error.size()) == group.channels + 1, "group ", graph.groups[static_cast<std::size_t>(group.group)].name,
+                ": error curve of ", error.size(), " entries for ", group.channels, " channels");
+  const auto& widths = group.grid.widths();
+  const std::int64_t multiple = widths.size() > 2 ? widths[1] - widths[0] : 1;
+  const auto step = static_cast<std::size_t>((std::max(multiple, group.channels / 64) + multiple - 1) / multiple);
+  return {&group, &error, widths.size() - 1, step};
 }
-
-double budget_of(const network_cost& cost, budget_kind kind) { return kind == budget_kind::flops ? cost.flops : cost.parameters; }
 
 class descent {
  public:
-  descent(const cost_model& model, const channel_graph& graph, const allocation_options& options)
-      : graph_(graph), options_(options), cursor_(model, full_mask(graph)) {}
+  explicit descent(const allocation_problem& problem) : problem_(problem), cursor_(problem.model, problem.start()) {}
 
-  double cost() const { return budget_of(cursor_.cost(), options_.budget); }
-  const cost_model::cursor& cursor() const { return cursor_; }
+  double cost() const { return problem_.options.budget == budget_kind::flops ? cursor_.cost().flops : cursor_.cost().parameters; }
+  const channel_mask& mask() const { return cursor_.mask(); }
 
-  void advance(lane& l, std::int64_t to) {
-    for (; l.removed < to; ++l.removed) cursor_.remove(l.curve->group, l.curve->order[static_cast<std::size_t>(l.removed)]);
-  }
-  void retreat(lane& l, std::int64_t to) {
-    for (; l.removed > to; --l.removed) cursor_.restore(l.curve->group, l.curve->order[static_cast<std::size_t>(l.removed - 1)]);
-  }
+  void narrow(lane& l, std::size_t to) { change(l, to, true); }
 
   struct move {
     double rate = std::numeric_limits<double>::infinity();
-    std::int64_t to = -1;
+    std::size_t to = 0;
   };
   // The cheapest of the next 1, 2 and 4 steps of one group, in error per unit of budget.
   move best_move(lane& l) {
-    const std::int64_t start = l.removed;
+    const std::size_t start = l.at;
     const double before = cost();
     move best;
-    for (int steps = 1; steps <= 4; ++steps) {
-      const std::int64_t to = l.next(l.removed);
-      if (to == l.removed) break;
-      advance(l, to);
-      if (steps == 3) continue;
+    for (int steps = 1; steps <= 4 && l.at >= l.step; ++steps) {
+      narrow(l, l.at - l.step);
       const double saved = before - cost();
-      const double rise = (*l.error)[static_cast<std::size_t>(to)] - (*l.error)[static_cast<std::size_t>(start)];
-      if (saved > 0 && rise / saved < best.rate) best = {rise / saved, to};
+      const double rate = (l.error_at(l.at) - l.error_at(start)) / saved;
+      if (steps != 3 && saved > 0 && rate < best.rate) best = {rate, l.at};
     }
-    retreat(l, start);
+    change(l, start, false);
     return best;
   }
 
   // Takes the cheapest move of all until the target is met; false when no group can give more.
-  bool descend(std::vector<lane>& lanes, double target) {
-    while (cost() > target) {
+  bool descend(std::vector<lane>& lanes) {
+    while (cost() > problem_.target) {
       lane* chosen = nullptr;
       move best;
       for (lane& l : lanes) {
         const move candidate = best_move(l);
-        if (candidate.rate < best.rate) {
-          best = candidate;
-          chosen = &l;
-        }
+        if (candidate.rate >= best.rate) continue;
+        best = candidate;
+        chosen = &l;
       }
       if (chosen == nullptr) return false;
-      while (chosen->removed < best.to && cost() > target) advance(*chosen, chosen->next(chosen->removed));
+      while (chosen->at > best.to && cost() > problem_.target) narrow(*chosen, chosen->at - chosen->step);
     }
     return true;
   }
 
  private:
-  const channel_graph& graph_;
-  const allocation_options& options_;
+  void change(lane& l, std::size_t to, bool remove) {
+    const auto blocks = static_cast<std::int64_t>(l.group->by_score.size());
+    const std::int64_t from_removed = (l.group->channels - l.width(l.at)) / blocks;
+    const std::int64_t to_removed = (l.group->channels - l.width(to)) / blocks;
+    for (const auto& block : l.group->by_score)
+      for (std::int64_t i = std::min(from_removed, to_removed); i < std::max(from_removed, to_removed); ++i) {
+        const std::int32_t channel = block[static_cast<std::size_t>(i)];
+        if (remove)
+          cursor_.remove(l.group->group, channel);
+        else
+          cursor_.restore(l.group->group, channel);
+      }
+    l.at = to;
+  }
+
+  const allocation_problem& problem_;
   cost_model::cursor cursor_;
 };
 
@@ -107,16 +99,15 @@ class descent {
 allocation allocate_by_curves(const cost_model& model, const channel_graph& graph, std::span<const removal_curve> curves,
                               std::span<const std::vector<double>> errors, const allocation_options& options) {
   SIRFP_EXPECTS(curves.size() == errors.size(), curves.size(), " removal curves with ", errors.size(), " error curves");
+  const allocation_problem problem = make_problem(model, graph, ranking_of(graph, curves), options);
   std::vector<lane> lanes;
-  for (std::size_t i = 0; i < curves.size(); ++i)
-    lanes.push_back(make_lane(curves[i], errors[i], graph.groups.at(static_cast<std::size_t>(curves[i].group)), options));
-  descent search(model, graph, options);
-  const network_cost before = search.cursor().cost();
-  const double dense = budget_of(before, options.budget);
-  const bool met = search.descend(lanes, options.fraction * dense);
-  SIRFP_EXPECTS(met, "target ", options.fraction, " of the ", options.budget == budget_kind::flops ? "FLOPs" : "parameters",
-                " cannot be reached: the smallest reachable is ", search.cost() / dense);
-  return {search.cursor().mask(), before, search.cursor().cost(), text("error curves, ", lanes.size(), " groups")};
+  for (const prunable_group& group : problem.groups) {
+    const auto curve = std::find_if(curves.begin(), curves.end(), [&](const removal_curve& c) { return c.group == group.group; });
+    if (group.fixed < 0) lanes.push_back(make_lane(group, errors[static_cast<std::size_t>(curve - curves.begin())], graph));
+  }
+  descent search(problem);
+  if (!search.descend(lanes)) problem.throw_unreachable(search.mask());
+  return {search.mask(), problem.dense, model.evaluate(search.mask()), text("error curves of ", lanes.size(), " groups")};
 }
 
 }  // namespace sirfp

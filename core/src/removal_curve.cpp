@@ -76,6 +76,27 @@ std::vector<removal_curve> rank_joint(const context& ctx, const channel_graph& g
   return curves;
 }
 
+std::vector<ranked_unit> ranking_of(const channel_graph& graph, std::span<const removal_curve> curves) {
+  std::vector<ranked_unit> units;
+  for (const removal_curve& curve : curves) {
+    const channel_group& group = graph.groups.at(static_cast<std::size_t>(curve.group));
+    const std::size_t first = units.size();
+    for (std::int64_t b = 0; b < group.blocks; ++b) {
+      units.push_back({});
+      units.back().group = curve.group;
+      units.back().name = group.blocks == 1 ? group.name : text(group.name, "/", b);
+    }
+    for (std::size_t t = 0; t < curve.order.size(); ++t) {
+      const auto channel = static_cast<std::size_t>(curve.order[t]);
+      ranked_unit& unit = units[first + (group.blocks == 1 ? 0 : static_cast<std::size_t>(group.block[channel]))];
+      unit.scores.push_back(static_cast<double>(unit.order.size()));
+      unit.order.push_back(curve.order[t]);
+      unit.marginals.push_back(curve.costs[t]);
+    }
+  }
+  return units;
+}
+
 std::vector<removal_curve> cost_of_orders(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites,
                                           std::span<const removal_curve> orders, double lambda) {
   std::vector<removal_curve> curves;

@@ -8,6 +8,7 @@
 
 #include "sirfp/channel_graph.hpp"
 #include "sirfp/context.hpp"
+#include "sirfp/ranking.hpp"
 
 namespace sirfp {
 
@@ -32,6 +33,9 @@ std::vector<removal_curve> rank_joint(const context& ctx, const channel_graph& g
 // The Schur cost of another criterion's own orders, so that curves of any criterion can be calibrated against measurements.
 std::vector<removal_curve> cost_of_orders(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites,
                                           std::span<const removal_curve> orders, double lambda = 1e-3);
+
+// Curves as rankings, for the allocators and the plan: a unit a group or block, marginals = costs, scores = place in the order.
+std::vector<ranked_unit> ranking_of(const channel_graph& graph, std::span<const removal_curve> curves);
 
 // A measurement of the network's output with the first `removed` channels of one group's order gone.
 struct sensitivity_point {
