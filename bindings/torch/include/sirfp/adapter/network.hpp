@@ -36,15 +36,9 @@ void save_network(const network& net, const std::filesystem::path& path);
 struct run_listener {
   virtual ~run_listener() = default;
   // Before a node runs; may replace inputs on the stack (masking) and see consumer inputs.
-  virtual void before(const torch::jit::Node* node, torch::jit::Stack& inputs) {
-    (void)node;
-    (void)inputs;
-  }
+  virtual void before(const torch::jit::Node*, torch::jit::Stack& /*inputs*/) {}
   // After a node ran: its outputs, as they leave it (in-place successors have not run yet).
-  virtual void after(const torch::jit::Node* node, const std::vector<c10::IValue>& outputs) {
-    (void)node;
-    (void)outputs;
-  }
+  virtual void after(const torch::jit::Node*, const std::vector<c10::IValue>& /*outputs*/) {}
 };
 // The graph made ready to run: operators looked up, parameters resolved, last uses known. Costs milliseconds to make; const calls are
 // independent of each other. It holds what it needs of the network, as it is now.
