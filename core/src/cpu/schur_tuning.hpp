@@ -1,0 +1,17 @@
+// Numbers of the joint elimination on the CPU, found with bench/core/schur_elimination_bench.cpp on a Zen 4 core (OpenBLAS 0.3.21).
+#pragma once
+
+#include <cstdint>
+
+namespace sirfp {
+
+// Removals whose update is delayed.
+constexpr std::int64_t schur_panel(std::int64_t positions) noexcept { return positions <= 128 ? 32 : 64; }
+// Columns of P and M that one task updates.
+constexpr std::int64_t schur_block_columns = 192;
+// Removed rows are dropped once they are 1 in this many.
+constexpr std::int64_t schur_compaction = 8;
+// Sites of at least so many positions are worked on by all threads together, smaller ones by one thread each.
+constexpr std::int64_t schur_large_site = 384;
+
+}  // namespace sirfp
