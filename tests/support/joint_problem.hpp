@@ -1,6 +1,7 @@
 // A small joint elimination: sites with covariance, metric and channels, and what a removal costs by explicit least squares.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <vector>

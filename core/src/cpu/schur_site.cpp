@@ -45,7 +45,7 @@ schur_site_state::schur_site_state(const schur_site& site, double lambda, std::i
   factorise(site, lambda, threads);
   copy_metric(site);
 
-  capacity_ = std::max(capacity_, panel > 0 ? panel : schur_panel(n_));
+  capacity_ = std::max(capacity_, panel > 0 ? panel : schur_panel);
   root_.resize(size_of(n_ * capacity_));
   left_.resize(size_of(2 * n_ * capacity_));
   right_.resize(left_.size());
