@@ -46,7 +46,9 @@ def expect_equal_bytes(one, other):
 
 
 def start(work, state, *more):
-    return subprocess.Popen(command(*observe(work, state, *more), "--quiet", "--threads", 1), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command(*observe(work, state, *more), "--quiet", "--threads", 1), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def wait_for(path, process):
@@ -101,7 +103,18 @@ def test_prune_interrupted_writes_nothing(work, tmp_path):
     delays = random.Random(1)
     interrupted = 0
     for _ in range(6):
-        out = ("prune", work / "net.pt", "--images", work / "images", "--flops", 0.5, "-o", tmp_path / "slim.pt", "--plan", tmp_path / "plan")
+        out = (
+            "prune",
+            work / "net.pt",
+            "--images",
+            work / "images",
+            "--flops",
+            0.5,
+            "-o",
+            tmp_path / "slim.pt",
+            "--plan",
+            tmp_path / "plan",
+        )
         process = subprocess.Popen(command(*out, "--quiet"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         time.sleep(delays.uniform(0.3, 1.0))
         process.send_signal(signal.SIGINT)

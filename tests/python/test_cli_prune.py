@@ -22,7 +22,9 @@ def work(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pruned(work):
-    result = good("prune", work / "net.pt", "--images", work / "images", "--flops", 0.5, "-o", work / "slim.pt", "--plan", work / "net.plan")
+    result = good(
+        "prune", work / "net.pt", "--images", work / "images", "--flops", 0.5, "-o", work / "slim.pt", "--plan", work / "net.plan"
+    )
     return work, result
 
 

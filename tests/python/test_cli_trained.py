@@ -42,7 +42,9 @@ def test_published_accuracy_is_reproduced(work, name, miou, accuracy, options):
     assert 100 * result["pixel_accuracy"]["before"] == pytest.approx(accuracy, abs=0.1)
 
 
-@pytest.mark.parametrize("name, options, least", [(PUBLISHED[0][0], (), 0.9), (PUBLISHED[1][0], ESPNET, 0.5)], ids=[p[0] for p in PUBLISHED[:2]])
+@pytest.mark.parametrize(
+    "name, options, least", [(PUBLISHED[0][0], (), 0.9), (PUBLISHED[1][0], ESPNET, 0.5)], ids=[p[0] for p in PUBLISHED[:2]]
+)
 def test_prune_end_to_end(work, name, options, least):
     net, images = exported(work, name), SHARED / "data" / "camvid" / "train" / "images"
     out = work / f"{name}.slim.pt"
