@@ -1,0 +1,45 @@
+#include "added_biases.hpp"
+
+#include <set>
+
+#include "graph_edits.hpp"
+#include "sirfp/expects.hpp"
+#include "slices.hpp"
+
+namespace sirfp::adapter {
+
+namespace {
+
+std::set<std::int32_t> readers_of(const std::string& weight, const captured_network& captured, const channel_graph& graph) {
+  std::set<std::int32_t> ops;
+  for (const consumer_site& site : graph.sites)
+    for (const consumer& reader : site.consumers)
+      if (captured.ops.values.at(static_cast<std::size_t>(reader.weight)).name == weight) ops.insert(reader.op);
+  SIRFP_EXPECTS(!ops.empty(), "the compensated weights add a bias to ", weight, ", which no operator of the network reads");
+  return ops;
+}
+
+}  // namespace
+
+std::vector<added_tensor> bias_tensors(const captured_network& captured, const channel_graph& graph, const compensated_weights& weights,
+                                       const channel_mask* mask) {
+  std::vector<added_tensor> added;
+  for (const auto& [weight, bias] : weights.added_biases) {
+    at::Tensor value = weights.tensors.at(bias);
+    if (mask != nullptr) {
+      const std::int32_t op = *readers_of(weight, captured, graph).begin();
+      const std::int32_t output = captured.ops.ops.at(static_cast<std::size_t>(op)).outputs.at(0);
+      const channel_layout& layout = graph.layouts.at(static_cast<std::size_t>(output));
+      if (!layout.empty()) value = sliced(value, {{bias, 0, 1, kept_positions(layout, *mask)}});
+    }
+    added.push_back({bias, value});
+  }
+  return added;
+}
+
+void connect_biases(rebuilt_network& built, const captured_network& captured, const channel_graph& graph, const compensated_weights& weights) {
+  for (const auto& [weight, bias] : weights.added_biases)
+    for (const std::int32_t op : readers_of(weight, captured, graph)) connect_bias(built, captured, op, bias);
+}
+
+}  // namespace sirfp::adapter
