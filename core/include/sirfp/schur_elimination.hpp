@@ -22,8 +22,8 @@ struct schur_options {
   double lambda = 1e-3;             // P = (Sigma + lambda mean(diag Sigma) I)^-1
   std::int64_t stop_at = 0;         // channels left when it stops
   double cost_limit = -1;           // stop before the first removal whose relative cost exceeds this; negative: no limit
-  std::span<const std::int32_t> forced_in;   // never removed
-  std::span<const std::int32_t> forced_out;  // removed first, in the order given
+  std::span<const std::int32_t> forced_in = {};   // never removed
+  std::span<const std::int32_t> forced_out = {};  // removed first, in the order given
 };
 
 struct schur_elimination {
