@@ -39,9 +39,11 @@ void plan_command(const plan_arguments& arguments) {
   expect_state_of(opened, state, arguments.state);
   expect_prunable(opened);
   announce(style, "planning");
-  plan made = plan_from_state(opened, state, chosen, arguments.state);
+  plan made = plan_from_state(opened, state, chosen, arguments.state, sample, style);
   announce(style, "compensating");
-  const adapter::compensated_weights weights = compensate_plan(opened, made, state, chosen.compensate);
+  SIRFP_EXPECTS(!chosen.refit || images, "--refit: needs images to run both networks on: give --images DIR");
+  const adapter::compensated_weights weights =
+      chosen.refit ? refit_plan(opened, made, inputs_of(*images, 0), style) : compensate_plan(opened, made, state, chosen.compensate);
 
   output_files files;
   if (!weights.tensors.empty()) {
