@@ -38,18 +38,27 @@ std::string name_of(c10::ScalarType type) {
   return type == c10::kBFloat16 ? "bf16" : "f32";
 }
 
-// Counts a batch; when a feature map is not finite and bad images are skipped, image by image.
-void count_batch(const adapter::observer& observer, const loaded_batch& batch, image_folder& images, calibration_state& state) {
-  try {
-    observer.add(batch.input, batch.names, state);
-    return;
-  } catch (const non_finite_error& problem) {
-    if (!images.skips_bad()) throw;
-    if (batch.names.size() == 1) return images.skip(batch.names.front(), problem.what());
-  }
-  for (std::size_t i = 0; i < batch.names.size(); ++i) {
-    const auto index = static_cast<std::int64_t>(i);
-    count_batch(observer, {{batch.names[i]}, {batch.file_sizes[i]}, batch.input.narrow(0, index, 1)}, images, state);
+void remove(loaded_batch& batch, const std::string& name) {
+  const auto place = std::find(batch.names.begin(), batch.names.end(), name) - batch.names.begin();
+  std::vector<at::Tensor> rest = batch.input.split(1);
+  rest.erase(rest.begin() + place);
+  batch.names.erase(batch.names.begin() + place);
+  batch.file_sizes.erase(batch.file_sizes.begin() + place);
+  batch.input = rest.empty() ? at::Tensor() : at::cat(rest);
+}
+
+// Counts a batch, without the images that bring a NaN or an infinity when bad images are skipped.
+void count_batch(const adapter::observer& observer, loaded_batch batch, image_folder& images, calibration_state& state) {
+  while (!batch.names.empty()) {
+    try {
+      observer.add(batch.input, batch.names, state);
+      state.images.insert(state.images.end(), batch.names.begin(), batch.names.end());
+      return;
+    } catch (const adapter::bad_feature_error& problem) {
+      if (!images.skips_bad()) throw;
+      images.skip(problem.image, problem.what());
+      remove(batch, problem.image);
+    }
   }
 }
 

@@ -74,6 +74,8 @@ void report(const observe_arguments& arguments, const image_folder& images, cons
 }
 
 void observe(const observe_arguments& arguments) {
+  const double seconds = arguments.checkpoint_seconds.value_or(default_checkpoint_seconds);
+  SIRFP_EXPECTS(seconds >= 0, "--checkpoint ", seconds, ": expected seconds, 0 or more");
   check_output("-o", arguments.output, {arguments.network});
   set_up_computing(arguments.common);
   const progress_style style = arguments.common.progress();
@@ -85,8 +87,7 @@ void observe(const observe_arguments& arguments) {
 
   const bool edges = arguments.calibration.edges || preset_needs_edges(arguments.selection);
   const calibration_options options = resolve(arguments.calibration, edges, arguments.selection.backbone);
-  checkpoint saved(arguments.output, arguments.checkpoint_seconds.value_or(default_checkpoint_seconds),
-                   run_record(images, arguments.selection.lock));
+  checkpoint saved(arguments.output, seconds, run_record(images, arguments.selection.lock));
   calibration_state state = start_or_resume(arguments, opened, saved, empty_state(opened, images, options));
   try {
     calibrate(opened, images, options, state, style, [&] { saved.offer(state); });

@@ -38,10 +38,15 @@ adapter::network rebuild_masked(const session& opened, const verify_arguments& a
   return adapter::masked_network(opened.net, opened.captured, opened.graph, planned.content, weights);
 }
 
-json accuracy_json(const accuracy& found) {
-  json classes = json::array();
-  for (const double iou : found.class_iou) classes.push_back(std::isnan(iou) ? json() : json(iou));
-  return {{"mean_iou", found.mean_iou}, {"pixel_accuracy", found.pixel_accuracy}, {"class_iou", classes}};
+void add_accuracy(json& result, const accuracy& before, const accuracy& after) {
+  const auto classes = [](const accuracy& found) {
+    json list = json::array();
+    for (const double iou : found.class_iou) list.push_back(std::isnan(iou) ? json() : json(iou));
+    return list;
+  };
+  result["mean_iou"] = {{"before", before.mean_iou}, {"after", after.mean_iou}};
+  result["pixel_accuracy"] = {{"before", before.pixel_accuracy}, {"after", after.pixel_accuracy}};
+  result["class_iou"] = {{"before", classes(before)}, {"after", classes(after)}};
 }
 
 std::string accuracy_table(const accuracy& before, const accuracy& after) {
@@ -105,7 +110,7 @@ void verify(const verify_arguments& arguments) {
   result["file_bytes"] = {{"before", known.bytes_before}, {"after", known.bytes_after}};
   result["latency_seconds"] = {{"before", known.speed.before}, {"after", known.speed.after}};
   result["agreement"] = {{"share", found.pixels.share()}, {"same", found.pixels.same}, {"pixels", found.pixels.pixels}};
-  if (found.before) result["accuracy"] = {{"before", accuracy_json(*found.before)}, {"after", accuracy_json(*found.after)}};
+  if (found.before) add_accuracy(result, *found.before, *found.after);
   result["masked_vs_slim"] = same ? difference_json(*same) : json();
   result["skipped_images"] = skipped_json(images.skipped());
   print_result(arguments.common, result, result_text(arguments, found, same, known, images));

@@ -94,6 +94,7 @@ loaded_batch image_folder::load(const image_batch& batch) {
   loaded_batch loaded;
   std::vector<at::Tensor> inputs;
   for (const std::string& name : batch.names) {
+    if (std::any_of(skipped_.begin(), skipped_.end(), [&](const skipped_image& known) { return known.name == name; })) continue;
     try {
       const picture image = read_picture(chosen_.folder / name);
       inputs.push_back(network_input(image, options_));
@@ -101,8 +102,7 @@ loaded_batch image_folder::load(const image_batch& batch) {
       loaded.file_sizes.push_back(image.size);
     } catch (const invalid_argument& problem) {
       if (!chosen_.skip_bad) throw;
-      const bool known = std::any_of(skipped_.begin(), skipped_.end(), [&](const skipped_image& s) { return s.name == name; });
-      if (!known) skip(name, problem.what());
+      skip(name, problem.what());
     }
   }
   if (!inputs.empty()) loaded.input = at::cat(inputs);

@@ -62,12 +62,13 @@ class image_folder {
   std::vector<std::string> names() const;  // batch by batch
   const std::filesystem::path& folder() const noexcept { return chosen_.folder; }
   const image_options& options() const noexcept { return options_; }
-  // Images found damaged up to now.
+  // Images found to be of no use up to now.
   const std::vector<skipped_image>& skipped() const noexcept { return skipped_; }
   void skip(std::string name, std::string reason) { skipped_.push_back({std::move(name), std::move(reason)}); }
   bool skips_bad() const noexcept { return chosen_.skip_bad; }
 
-  // Decodes a batch. A damaged image throws invalid_argument or, with skip_bad, is left out and remembered.
+  // Decodes a batch, without the images that are skipped already. A damaged one throws invalid_argument or, with skip_bad, is left out and
+  // remembered.
   loaded_batch load(const image_batch& batch);
   // The first readable image alone, [1, 3, H, W].
   at::Tensor example();

@@ -7,6 +7,20 @@
 #include "sirfp/expects.hpp"
 
 namespace sirfp::cli {
+namespace {
+
+// What goes wrong with a network names its file.
+adapter::captured_network capture_named(const adapter::network& net, const at::Tensor& example) {
+  try {
+    return adapter::capture(net, example);
+  } catch (const invalid_argument& problem) {
+    const std::string path = net.path.string();
+    const std::string what = problem.what();
+    throw invalid_argument(what.find(path) == std::string::npos ? path + ": " + what : what);
+  }
+}
+
+}  // namespace
 
 void set_up_computing(const common_options& common) {
   at::globalContext().setFlushDenormal(true);
@@ -24,7 +38,7 @@ session::session(adapter::network opened, const at::Tensor& example_input, const
     : context(cpu_context(adapter::aten_executor())),
       net(std::move(opened)),
       example(example_input),
-      captured(adapter::capture(net, example)),
+      captured(capture_named(net, example)),
       graph(analyse_channels(captured.ops, {.lock = lock})) {}
 
 void expect_prunable(const session& opened) {

@@ -96,6 +96,15 @@ void apply_overrides(allocation_problem& problem) {
   }
 }
 
+// Names the widest of the locked groups: the input's three channels are locked in every network.
+[[noreturn]] void throw_nothing_to_prune(const channel_graph& graph) {
+  const auto widest = std::max_element(graph.groups.begin(), graph.groups.end(),
+                                       [](const channel_group& a, const channel_group& b) { return a.channels < b.channels; });
+  if (widest == graph.groups.end()) throw invalid_argument("network has no prunable group: it has no channels that are known");
+  throw invalid_argument(
+      text("network has no prunable group: all ", graph.groups.size(), " are locked, ", widest->name, " by: ", widest->lock_reason));
+}
+
 }  // namespace
 
 double allocation_problem::cost_of(const channel_mask& mask) const {
@@ -145,10 +154,7 @@ allocation_problem make_problem(const cost_model& model, const channel_graph& gr
     problem.groups.push_back({static_cast<std::int32_t>(g), group.channels, width_grid(group.channels, group.blocks, options),
                               std::move(members), std::move(by_score), -1});
   }
-  SIRFP_EXPECTS(!problem.groups.empty(), "network has no prunable group: ",
-                graph.groups.empty()
-                    ? "it has no channels that are known"
-                    : text("all ", graph.groups.size(), " are locked, ", graph.groups[0].name, " because ", graph.groups[0].lock_reason));
+  if (problem.groups.empty()) throw_nothing_to_prune(graph);
   apply_overrides(problem);
   return problem;
 }

@@ -162,23 +162,29 @@ TEST_F(calibration, load_refuses) {
     return what;
   };
   using file = safetensors_file;
-  SIRFP_EXPECT_HAS(refused([](file& f) { f.metadata.erase("format"); }), "not a calibration state of sirfp: expected format sirfp-state, found none");
+  SIRFP_EXPECT_HAS(refused([](file& f) { f.metadata.erase("format"); }),
+                   "not a calibration state of sirfp: expected format sirfp-state, found none");
   SIRFP_EXPECT_HAS(refused([](file& f) { f.metadata["format"] = "pt"; }), "found pt");
   SIRFP_EXPECT_HAS(refused([](file& f) { f.metadata["version"] = "2"; }), "state of version 2 (written by sirfp");
   SIRFP_EXPECT_HAS(refused([](file& f) { f.metadata["version"] = "one"; }), "state of version one: expected 1");
   SIRFP_EXPECT_HAS(refused([](file& f) { f.metadata.erase("images"); }), "metadata images is missing");
   SIRFP_EXPECT_HAS(refused([](file& f) { f.metadata["images"] = "[1]"; }), "metadata images: [0]: expected text, found number");
   SIRFP_EXPECT_HAS(refused([](file& f) { f.metadata["layers"] = "{"; }), "metadata layers: not JSON");
-  SIRFP_EXPECT_HAS(refused([](file& f) { f.metadata["layers"] = R"({"stem": {"channels": 5, "images": 2}})"; }), "stem: field mode is missing");
+  SIRFP_EXPECT_HAS(refused([](file& f) { f.metadata["layers"] = R"({"stem": {"channels": 5, "images": 2}})"; }),
+                   "stem: field mode is missing");
   SIRFP_EXPECT_HAS(refused([](file& f) { f.metadata["layers"] = R"({"stem": {"channels": -5, "images": 2, "mode": "mean"}})"; }),
                    "stem.channels: expected a count");
   SIRFP_EXPECT_HAS(refused([](file& f) { f.metadata["layers"] = R"({"stem": {"channels": 4, "images": 2, "mode": "mean"}})"; }),
                    "tensor similarity/stem/matrix: expected F64 [10], found F64 of 120 bytes");
-  SIRFP_EXPECT_HAS(refused([](file& f) { f.metadata["layers"] = R"({"stem": {"channels": 5, "images": 2, "mode": "median"}})"; }), "found median");
+  SIRFP_EXPECT_HAS(refused([](file& f) { f.metadata["layers"] = R"({"stem": {"channels": 5, "images": 2, "mode": "median"}})"; }),
+                   "found median");
   SIRFP_EXPECT_HAS(refused([](file& f) { f.tensors.erase("moments/head/mean"); }), "tensor moments/head/mean is missing");
-  SIRFP_EXPECT_HAS(refused([](file& f) { f.tensors["stranger"] = f64_tensor(std::vector<double>{1}, {1}); }), "1 tensors that its metadata does not name");
-  SIRFP_EXPECT_HAS(refused([](file& f) { f.tensors["edge/stem/sum"] = f32_tensor(std::vector<float>(5), {5}); }), "expected F64 [5], found F32");
-  SIRFP_EXPECT_HAS(refused([](file& f) { f.tensors["edge/stem/sum"] = f64_tensor(std::vector<double>(5, HUGE_VAL), {5}); }), "holds a NaN or an infinity");
+  SIRFP_EXPECT_HAS(refused([](file& f) { f.tensors["stranger"] = f64_tensor(std::vector<double>{1}, {1}); }),
+                   "1 tensors that its metadata does not name");
+  SIRFP_EXPECT_HAS(refused([](file& f) { f.tensors["edge/stem/sum"] = f32_tensor(std::vector<float>(5), {5}); }),
+                   "expected F64 [5], found F32");
+  SIRFP_EXPECT_HAS(refused([](file& f) { f.tensors["edge/stem/sum"] = f64_tensor(std::vector<double>(5, HUGE_VAL), {5}); }),
+                   "holds a NaN or an infinity");
   write_text(folder / "text", "hello, this is no state at all");
   SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { load_state(ctx, folder / "text"); }), "not a safetensors file");
   SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { load_state(ctx, folder / "none"); }), "none: no such file");

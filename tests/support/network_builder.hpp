@@ -37,11 +37,13 @@ class network_builder {
   }
   std::int32_t batch_norm(const std::string& place, std::int32_t x) {
     const std::int64_t c = shape(x)[1];
-    return add_op("aten::batch_norm", place,
-                  {tensor(x), tensor(value(op_value::role::parameter, place + ".weight", {c})),
-                   tensor(value(op_value::role::parameter, place + ".bias", {c})), tensor(value(op_value::role::buffer, place + ".running_mean", {c})),
-                   tensor(value(op_value::role::buffer, place + ".running_var", {c})), boolean(false), floats(0.1), floats(1e-5), boolean(true)},
-                  shape(x));
+    return add_op(
+        "aten::batch_norm", place,
+        {tensor(x), tensor(value(op_value::role::parameter, place + ".weight", {c})),
+         tensor(value(op_value::role::parameter, place + ".bias", {c})),
+         tensor(value(op_value::role::buffer, place + ".running_mean", {c})),
+         tensor(value(op_value::role::buffer, place + ".running_var", {c})), boolean(false), floats(0.1), floats(1e-5), boolean(true)},
+        shape(x));
   }
   std::int32_t relu(const std::string& place, std::int32_t x) { return add_op("aten::relu", place, {tensor(x)}, shape(x)); }
   std::int32_t add(const std::string& place, std::int32_t a, std::int32_t b) {
@@ -69,7 +71,8 @@ class network_builder {
     network_.values.push_back(std::move(made));
     return static_cast<std::int32_t>(network_.values.size() - 1);
   }
-  std::int32_t add_op(const std::string& name, const std::string& place, std::vector<op_argument> arguments, std::vector<std::int64_t> shape) {
+  std::int32_t add_op(const std::string& name, const std::string& place, std::vector<op_argument> arguments,
+                      std::vector<std::int64_t> shape) {
     const std::int32_t out = value(op_value::role::activation, place + ".out", std::move(shape));
     op made;
     made.name = name;
