@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 SEED = 20260112
 IMAGES = 4
 SIZE = (12, 16)
+NEAREST = 2e-5  # decisions closer than this (relative) are not asked of a backend that computes in fp32
 STEP = 1 / 16  # feature maps are stored as int8 multiples of it: exact in every float type
 EPSILON = 1e-5
 EDGE_WEIGHT = 0.4
@@ -203,7 +204,9 @@ def scan(scores, budget, fraction):
         thresholds = []
         for backbone in (True, False):
             pool = np.sort(np.concatenate([scores[layer] for layer in scores if is_backbone(layer) == backbone]))
-            thresholds.append(pool[min(len(pool) - 1, len(pool) * percent // 100)])
+            at = min(len(pool) - 1, len(pool) * percent // 100)
+            assert np.all(np.diff(pool[max(0, at - 1) : at + 2]) > NEAREST * np.abs(pool).max()), f"{percent}%: two scores are too near"
+            thresholds.append(pool[at])
         masks = {}
         for group, layers in GROUPS.items():
             union = np.zeros(len(scores[layers[0]]), dtype=bool)
@@ -238,7 +241,7 @@ def main():
         mean = np.mean([redundancy(x) for x in images], axis=0)
         edges = np.mean([edge_score(x) for x in images], axis=0)
         order, marginals, gap = eliminate(mean)
-        assert gap > 1e-9 * marginals[0], f"{layer}: two degrees are too near for a golden order"
+        assert gap > NEAREST * marginals[0], f"{layer}: two degrees are too near for a golden order: {gap / marginals[0]}"
         scores[layer] = np.zeros(len(order))
         for channel, marginal in zip(order, marginals, strict=True):
             scores[layer][channel] = (EDGE_WEIGHT * edges[channel] if is_backbone(layer) else 0) - marginal

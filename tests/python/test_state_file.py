@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-BUILD = Path(os.environ.get("SIRFP_BUILD", Path(__file__).resolve().parents[2] / "build"))
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("SIRFP_BUILD", ROOT / "build"))
 
 
 def unpack(packed):
@@ -52,3 +53,14 @@ def test_tensors(state):
         covariance = file.get_tensor("moments/head/scatter") / weight
     assert np.array_equal(redundancy, np.array([[float(v) for v in line.split()] for line in lines[:5]]))
     assert np.allclose(covariance, np.array([float(v) for v in lines[5].split()]), rtol=1e-15, atol=0)
+
+
+def test_snippet_of_the_documentation(state, monkeypatch):
+    pages = [ROOT / "docs" / name for name in ("numerics.md", "numerics_state.md")]
+    page = next(text for text in (path.read_text() for path in pages if path.exists()) if "## The state file" in text)
+    snippet = page.split("## The state file")[1].split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(state)
+    names = {}
+    exec(snippet, names)
+    assert names["redundancy"]["stem"].shape == (5, 5)
+    assert np.array_equal(names["covariance"]["head"], names["covariance"]["head"].T)

@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "sirfp/expects.hpp"
 #include "support/network_builder.hpp"
 
 namespace sirfp::test {
@@ -15,7 +16,7 @@ inline op_list random_op_list(unsigned seed) {
   network_builder net;
   int count = 0;
   const auto block = [&](std::int32_t x, std::int64_t out, std::int64_t kernel, std::int64_t groups) {
-    const std::string place = "m" + std::to_string(count++);
+    const std::string place = text("m", count++);
     const std::int32_t y = net.conv(place + ".conv", x, out, {.kernel = kernel, .groups = groups, .bias = pick(0, 3) == 0});
     return net.relu(place + ".relu", net.batch_norm(place + ".bn", y));
   };
@@ -24,7 +25,7 @@ inline op_list random_op_list(unsigned seed) {
   for (std::int64_t step = pick(2, 7); step > 0; --step) {
     const std::int32_t x = any();
     const std::int64_t channels = net.shape(x)[1];
-    const std::string place = "m" + std::to_string(count);
+    const std::string place = text("m", count);
     switch (pick(0, 5)) {
       case 0:  // a residual sum
         live.push_back(net.add(place + ".add", x, block(block(x, width(), 3, 1), channels, 1, 1)));
