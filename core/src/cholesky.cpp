@@ -79,16 +79,15 @@ void invert_from_cholesky(double* factor, std::int64_t n, executor* threads) {
   });
 }
 
-double regularised_cholesky(double* matrix, std::int64_t n, double mean_diagonal, double lambda, const std::function<void(double*)>& fill,
-                            executor* threads) {
-  double common = lambda * mean_diagonal;
-  double relative = static_cast<double>(n) * std::numeric_limits<double>::epsilon();
+regularisation regularised_cholesky(double* matrix, std::int64_t n, double mean_diagonal, double lambda,
+                                    const std::function<void(double*)>& fill, executor* threads) {
+  regularisation used{lambda * mean_diagonal, static_cast<double>(n) * std::numeric_limits<double>::epsilon()};
   for (;;) {
     fill(matrix);
-    for (std::int64_t i = 0; i < n; ++i) matrix[i * n + i] += std::max(common, relative * matrix[i * n + i]);
-    if (cholesky(matrix, n, threads)) return common;
-    common = std::max(10 * common, std::numeric_limits<double>::epsilon() * mean_diagonal);
-    relative *= 10;
+    for (std::int64_t i = 0; i < n; ++i) matrix[i * n + i] += used.added(matrix[i * n + i]);
+    if (cholesky(matrix, n, threads)) return used;
+    used.common = std::max(10 * used.common, std::numeric_limits<double>::epsilon() * mean_diagonal);
+    used.relative *= 10;
   }
 }
 

@@ -18,10 +18,17 @@ bool cholesky(double* matrix, std::int64_t n, executor* threads = nullptr);
 // Replaces the factor L by (L L^T)^-1. Takes another n x n matrix of memory while it runs.
 void invert_from_cholesky(double* factor, std::int64_t n, executor* threads = nullptr);
 
-// Factorises S + diag(r), r_i = max(lambda mean(diag S), n eps S_ii), where `fill` writes the lower triangle of S. The second term is below
-// the first unless lambda is near rounding; it keeps a pivot of a singular S above the noise. r grows tenfold until the factor exists.
-// S must be finite with a non-negative diagonal, not all zero. Returns lambda mean(diag S) as it was used.
-double regularised_cholesky(double* matrix, std::int64_t n, double mean_diagonal, double lambda, const std::function<void(double*)>& fill,
-                            executor* threads = nullptr);
+// What a diagonal entry gets on top: max(common, relative * entry).
+struct regularisation {
+  double common;
+  double relative;
+  double added(double diagonal) const { return common > relative * diagonal ? common : relative * diagonal; }
+};
+
+// Factorises S + diag(r) with common = lambda mean(diag S), relative = n eps, where `fill` writes the lower triangle of S. The relative
+// part is below the common one unless lambda is near rounding; it keeps the pivots of a singular S above the noise. Both grow tenfold until
+// the factor exists; returned as used. S must be finite with a non-negative diagonal, not all zero.
+regularisation regularised_cholesky(double* matrix, std::int64_t n, double mean_diagonal, double lambda,
+                                    const std::function<void(double*)>& fill, executor* threads = nullptr);
 
 }  // namespace sirfp

@@ -13,17 +13,28 @@ namespace sirfp {
 // every position the channel of the joint group that stands there (-1: never removed, such as a locked input).
 struct schur_site {
   std::int64_t positions = 0;
-  const double* covariance = nullptr;  // Sigma
-  const double* metric = nullptr;      // M
+  const double* covariance = nullptr;  // Sigma; the lower triangle is read
+  const double* metric = nullptr;      // M; likewise
   std::span<const std::int32_t> channel;
 };
 
+// One of several groups that are eliminated together because they share sites: channels first ... first + channels - 1, `remove` of which go.
+struct schur_quota {
+  std::int32_t first = 0;
+  std::int32_t channels = 0;
+  std::int32_t remove = 0;
+};
+
 struct schur_options {
-  double lambda = 1e-3;             // P = (Sigma + lambda mean(diag Sigma) I)^-1
-  std::int64_t stop_at = 0;         // channels left when it stops
-  double cost_limit = -1;           // stop before the first removal whose relative cost exceeds this; negative: no limit
+  double lambda = 1e-3;             // P = (Sigma + lambda mean(diag Sigma) I)^-1, and at least n eps Sigma_ii on the diagonal
+  std::int64_t stop_at = 0;         // channels left when it stops (more where forced_in or cost_limit say so)
+  double cost_limit = -1;           // a channel may go while e_s / tr(M_s Sigma_s) is at most this at each of its sites; negative: no limit
   std::span<const std::int32_t> forced_in = {};   // never removed
-  std::span<const std::int32_t> forced_out = {};  // removed first, in the order given
+  std::span<const std::int32_t> forced_out = {};  // removed first, in the order given, whatever they cost
+  // Several groups, interleaved: the next removal is the cheapest channel of the group with the largest share of its quota left, ties
+  // lowest index (METHOD 6). Ascending and disjoint; channels outside are never removed; excludes stop_at.
+  std::span<const schur_quota> quotas = {};
+  std::int64_t panel = 0;           // removals that are delayed and then applied as one matrix product; 0: chosen by size
 };
 
 struct schur_elimination {
