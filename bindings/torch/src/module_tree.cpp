@@ -37,9 +37,8 @@ class tree_builder {
       fresh.register_parameter(name, in_place->value, !in_place->trained);  // a bias that was None
     } else if (value.isModule()) {
       fresh.register_module(name, build(value.toModule(), path));
-    } else if (value.isTensor()) {
-      const at::Tensor tensor = value.toTensor();
-      fresh.register_attribute(name, type->getAttribute(slot), tensor.defined() ? tensor_at_(path, tensor) : tensor, trained, buffer);
+    } else if (value.isTensor() && value.toTensor().defined()) {
+      fresh.register_attribute(name, c10::TensorType::get(), tensor_at_(path, value.toTensor()), trained, buffer);  // Optional[Tensor] too
     } else {
       fresh.register_attribute(name, type->getAttribute(slot), value.deepcopy(), trained, buffer);
     }
