@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PROGRAM = ROOT / "build" / "sirfp"
 EXAMPLE = ROOT / "examples" / "deeplabv3plus_camvid"
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)

@@ -1,12 +1,13 @@
 """Calls build/sirfp and reads what it answers."""
 
 import json
+import os
 import pathlib
 import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PROGRAM = ROOT / "build" / "sirfp"
+PROGRAM = pathlib.Path(os.environ.get("SIRFP_PROGRAM", ROOT / "build" / "sirfp"))
 
 
 class RefusedError(Exception):

@@ -3,9 +3,9 @@
 import demo
 import demo_frames
 import numpy as np
+import photos
 import picture
 import pytest
-from conftest import write_images
 from PIL import Image
 
 
@@ -19,7 +19,7 @@ def test_no_image_is_both_calibration_and_judged(count):
 
 
 def test_images_are_resized_and_stale_ones_removed(tmp_path):
-    source = demo_frames.folder_images(write_images(tmp_path / "in", 6, 50, 70))
+    source = demo_frames.folder_images(photos.folder(tmp_path / "in", 6))
     (tmp_path / "out" / "calibration").mkdir(parents=True)
     (tmp_path / "out" / "calibration" / "stale.png").touch()
     folders = demo_frames.prepare(source, tmp_path / "out")
@@ -29,7 +29,7 @@ def test_images_are_resized_and_stale_ones_removed(tmp_path):
 
 def test_too_few_images_are_refused(tmp_path):
     with pytest.raises(SystemExit, match="holds 2 JPEG or PNG images, at least 3 were expected"):
-        demo_frames.folder_images(write_images(tmp_path, 2, 8, 8))
+        demo_frames.folder_images(photos.folder(tmp_path, 2))
     with pytest.raises(SystemExit, match="holds 0"):
         demo_frames.folder_images(tmp_path / "absent")
 

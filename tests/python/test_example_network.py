@@ -4,9 +4,10 @@ import subprocess
 import sys
 
 import export
+import photos
 import pytest
 import torch
-from conftest import ROOT, write_images
+from conftest import ROOT
 
 
 def test_network_has_its_size_and_answers_for_every_pixel():
@@ -18,7 +19,7 @@ def test_network_has_its_size_and_answers_for_every_pixel():
 
 
 def test_python_example_prunes_and_loads(program, tmp_path):
-    images = write_images(tmp_path / "images", 2, 360, 480)
+    images = photos.folder(tmp_path / "images", 2)
     slim = tmp_path / "slim.pt"
     script = ROOT / "examples" / "prune.py"
     done = subprocess.run([sys.executable, script, images, slim, "--flops", "0.6"], capture_output=True, text=True)

@@ -1,4 +1,6 @@
 // Operator arguments as the op list keeps them.
+#include <algorithm>
+
 #include "module_paths.hpp"
 #include "recorder.hpp"
 #include "sirfp/expects.hpp"
@@ -33,9 +35,10 @@ op_argument integer(kind type, std::int64_t content, std::uint8_t literal) {
   return made;
 }
 
-op_argument real(double content) {
+op_argument real(double content, std::uint8_t literal) {
   auto made = of_kind(kind::floats);
   made.floats = {content};
+  made.literal = {literal};
   return made;
 }
 
@@ -48,7 +51,7 @@ op_argument words(kind type, std::string content) {
 op_argument number(const IValue& content, std::uint8_t literal) {
   if (content.isInt()) return integer(kind::ints, content.toInt(), literal);
   if (content.isBool()) return integer(kind::boolean, content.toBool() ? 1 : 0, literal);
-  return real(content.toDouble());
+  return real(content.toDouble(), literal);
 }
 
 }  // namespace
@@ -60,14 +63,19 @@ op_argument recorder::tensor_argument(const Node* node, const Value* value, cons
     made.values = {value_of(node, value, tensor)};
     return made;
   }
-  if (tensor.is_floating_point()) return real(tensor.item<double>());
-  return integer(kind::ints, tensor.item<std::int64_t>(), 0);
+  auto made = tensor.is_floating_point() ? real(tensor.item<double>(), 0) : integer(kind::ints, tensor.item<std::int64_t>(), 0);
+  add_origins(value, made);
+  return made;
 }
 
 op_argument recorder::argument(const Node* node, const Value* value, const IValue& content) {
   if (content.isNone()) return {};
   if (content.isTensor()) return tensor_argument(node, value, content.toTensor());
-  if (content.isInt() || content.isBool() || content.isDouble()) return number(content, is_literal(value, 0, 1));
+  if (content.isInt() || content.isBool() || content.isDouble()) {
+    auto made = number(content, is_literal(value, 0, 1));
+    add_origins(value, made);
+    return made;
+  }
   if (content.isString()) return words(kind::text, content.toStringRef());
   if (!content.isList()) return words(kind::other, content.tagKind());
 
@@ -82,7 +90,10 @@ op_argument recorder::argument(const Node* node, const Value* value, const IValu
     }
   } else if (element_type->isSubtypeOf(*c10::FloatType::get())) {
     list.type = kind::floats;
-    for (const IValue& element : elements) list.floats.push_back(element.toDouble());
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      list.floats.push_back(elements[i].toDouble());
+      list.literal.push_back(is_literal(value, i, elements.size()));
+    }
   } else if (element_type->isSubtypeOf(*c10::OptionalType::create(c10::TensorType::get()))) {
     list.type = kind::tensors;
     const bool built_here = value->node()->kind() == c10::prim::ListConstruct && value->node()->inputs().size() == elements.size();
@@ -93,7 +104,15 @@ op_argument recorder::argument(const Node* node, const Value* value, const IValu
   } else {
     list = words(kind::other, content.tagKind());
   }
+  add_origins(value, list);
   return list;
+}
+
+// For arguments that hold a computed number, if all of it is known.
+void recorder::add_origins(const Value* value, op_argument& made) const {
+  if (std::find(made.literal.begin(), made.literal.end(), 0) == made.literal.end()) return;
+  auto all = origins_.of(value);
+  if (all && all->size() == made.literal.size()) made.origins = std::move(*all);
 }
 
 }  // namespace sirfp::adapter

@@ -111,11 +111,13 @@ void recorder::before(const Node*, torch::jit::Stack& inputs) { inputs_ = inputs
 
 void recorder::after(const Node* node, const std::vector<IValue>& outputs) {
   const auto made = tensors_in(outputs);
+  if (made.empty() || made_of_numbers(made))
+    origins_.note(node, inputs_, outputs, [&](std::size_t i) { return value_of(node, node->input(i), inputs_[i].toTensor()); });
   if (is_structural(node)) {
     if (!pass_on(node, outputs)) record(node, outputs);
   } else if (made.empty() && !outputs.empty()) {
     refuse_numbers_from_features(node);
-  } else if (made_of_numbers(node, made)) {
+  } else if (made_of_numbers(made)) {
     for (const auto& tensor : made) tensors_.add_number(tensor);
   } else {
     record(node, outputs);
@@ -136,7 +138,7 @@ bool recorder::pass_on(const Node* node, const std::vector<IValue>& outputs) {
   return true;
 }
 
-bool recorder::made_of_numbers(const Node*, const std::vector<at::Tensor>& outputs) const {
+bool recorder::made_of_numbers(const std::vector<at::Tensor>& outputs) const {
   if (outputs.empty() || std::any_of(outputs.begin(), outputs.end(), [](const auto& tensor) { return tensor.dim() != 0; })) return false;
   const auto read = tensors_in(inputs_);
   return std::all_of(read.begin(), read.end(), [&](const auto& tensor) {

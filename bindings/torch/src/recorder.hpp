@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sirfp/adapter/capture.hpp"
+#include "size_origins.hpp"
 #include "tensor_registry.hpp"
 
 namespace sirfp::adapter {
@@ -25,8 +26,10 @@ class recorder final : public run_listener {
   op_argument argument(const torch::jit::Node* node, const torch::jit::Value* value, const c10::IValue& content);
   op_argument tensor_argument(const torch::jit::Node* node, const torch::jit::Value* value, const at::Tensor& tensor);
 
+  void add_origins(const torch::jit::Value* value, op_argument& made) const;
+
   bool depends(const op_argument& argument) const;
-  bool made_of_numbers(const torch::jit::Node* node, const std::vector<at::Tensor>& outputs) const;
+  bool made_of_numbers(const std::vector<at::Tensor>& outputs) const;
   bool pass_on(const torch::jit::Node* node, const std::vector<c10::IValue>& outputs);
   void refuse_numbers_from_features(const torch::jit::Node* node);
   void record(const torch::jit::Node* node, const std::vector<c10::IValue>& outputs);
@@ -37,6 +40,7 @@ class recorder final : public run_listener {
   const network& net_;
   captured_network captured_;
   tensor_registry tensors_;
+  size_origins origins_;
   std::vector<std::uint8_t> depends_;  // per value id: 1 if it follows from the network's input
   std::unordered_map<std::string, std::int32_t> attributes_;  // by path
   std::unordered_map<const at::TensorImpl*, const torch::jit::Value*> constants_;

@@ -146,7 +146,8 @@ void schur_site_state::load_columns(std::span<const std::int64_t> positions) {
   }
 }
 
-// The new columns become U = P[:,J] L^-T, p = U L^-1 and v = M[:,J] - p M_JJ / 2; rows that are removed already become 0.
+// The new columns become U = P[:,J] L^-T, p = U L^-1 and v = M[:,J] - p M_JJ / 2. Rows of removed positions hold rounding from then on; it
+// reaches no other row.
 void schur_site_state::transform_columns(const schur_block& block) {
   const auto m = static_cast<std::int64_t>(block.size());
   double* const root = root_.data() + filled_ * n_;
@@ -163,8 +164,6 @@ void schur_site_state::transform_columns(const schur_block& block) {
     for (std::int64_t b = 0; b < a; ++b) axpy(-block.factor(at(a), at(b)), root + b * n_, root + a * n_);
     scale(1 / block.factor(at(a), at(a)), root + a * n_);
   }
-  for (std::int64_t a = 0; a < m; ++a)
-    for (const std::int64_t i : removed_) root[a * n_ + i] = right[2 * a * n_ + i] = 0;
   for (std::int64_t a = m - 1; a >= 0; --a) {
     double* p = left + 2 * a * n_;
     std::copy_n(root + a * n_, n_, p);
