@@ -18,8 +18,10 @@ find_library(LibTorch_CPU torch_cpu HINTS ${SIRFP_TORCH}/lib NO_DEFAULT_PATH)
 find_library(LibTorch_C10 c10 HINTS ${SIRFP_TORCH}/lib NO_DEFAULT_PATH)
 if(EXISTS ${SIRFP_TORCH}/version.py)
   file(STRINGS ${SIRFP_TORCH}/version.py version_line REGEX "^__version__")
-  string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" LibTorch_VERSION "${version_line}")
+elseif(EXISTS ${SIRFP_TORCH}/build-version)
+  file(STRINGS ${SIRFP_TORCH}/build-version version_line LIMIT_COUNT 1)
 endif()
+string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" LibTorch_VERSION "${version_line}")
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch REQUIRED_VARS SIRFP_TORCH LibTorch_INCLUDE LibTorch_TORCH LibTorch_CPU LibTorch_C10
                                   VERSION_VAR LibTorch_VERSION

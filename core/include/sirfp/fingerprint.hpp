@@ -18,7 +18,7 @@ struct network_fingerprint {
     bool operator==(const tensor&) const = default;
   };
   std::vector<std::string> operators;  // "name@place", in execution order
-  std::string literals;                // hash of all literal arguments
+  std::string literals;                // hash of all literal arguments and of what reads what
   std::vector<tensor> parameters;
   bool operator==(const network_fingerprint&) const = default;
 };

@@ -24,22 +24,41 @@ struct network {
   std::int64_t output = -1;     // which tensor of a tuple, list or dict output is compared; -1: the only or first one
 };
 
-// Throws invalid_argument: no such file; a truncated file; an eager checkpoint (state dict or pickled module: says how to trace it).
+// Throws invalid_argument: no such file; a truncated file; an eager checkpoint (state dict or pickled module: says how to trace it); a
+// forward that does not take one tensor.
 network load_network(const std::filesystem::path& path, c10::Device device = c10::kCPU);
+// The module stays as it is: one that is training or holds 16-bit parameters is copied first. float64 networks stay float64.
 network load_network(torch::jit::Module module);
-// Whole or absent; parameters narrowed to net.stored again.
+// Whole or absent; parameters narrowed to net.stored again. Throws failure.
 void save_network(const network& net, const std::filesystem::path& path);
 
 // Runs the graph node by node, so that whoever listens sees each tensor as it is made and none outlives its last use.
 struct run_listener {
   virtual ~run_listener() = default;
   // Before a node runs; may replace inputs on the stack (masking) and see consumer inputs.
-  virtual void before(const torch::jit::Node*, torch::jit::Stack&) {}
+  virtual void before(const torch::jit::Node*, torch::jit::Stack& /*inputs*/) {}
   // After a node ran: its outputs, as they leave it (in-place successors have not run yet).
-  virtual void after(const torch::jit::Node*, const std::vector<c10::IValue>& outputs) {}
+  virtual void after(const torch::jit::Node*, const std::vector<c10::IValue>& /*outputs*/) {}
 };
-// One forward pass in inference mode; returns the network's output value. Throws failure with the node's place when an operator fails.
+// The graph made ready to run: operators looked up, parameters resolved, last uses known. Costs milliseconds to make; const calls are
+// independent of each other. It holds what it needs of the network, as it is now.
+class runner {
+ public:
+  explicit runner(const network& net);
+  runner(runner&&) noexcept;
+  runner& operator=(runner&&) noexcept;
+  ~runner();
+  // One forward pass in inference mode; returns the network's output value. Throws failure with operator and place when one fails, or when
+  // the graph holds what cannot be run node by node (assignments to attributes, calls of code that is not TorchScript).
+  c10::IValue operator()(const at::Tensor& input, run_listener* listener = nullptr) const;
+
+ private:
+  std::unique_ptr<const struct program> program_;
+};
+// runner(net)(input, listener).
 c10::IValue run(const network& net, const at::Tensor& input, run_listener* listener = nullptr);
+// The tensors inside an output value (tuples, lists and dicts flattened in order).
+std::vector<at::Tensor> output_tensors(const c10::IValue& output);
 // The tensor of the output that is compared: net.output picks one of several; throws invalid_argument when there is none to pick.
 at::Tensor output_tensor(const network& net, const c10::IValue& output);
 

@@ -1,12 +1,15 @@
 // Observe: forward passes whose feature maps go through the kernels as they are made.
 #pragma once
 
+#include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "sirfp/adapter/capture.hpp"
 #include "sirfp/calibration_state.hpp"
 #include "sirfp/channel_graph.hpp"
+#include "sirfp/expects.hpp"
 
 namespace sirfp::adapter {
 
@@ -19,22 +22,44 @@ struct observe_options {
   enum class weighting { uniform, edge_aware } pixel_weights = weighting::uniform;
 };
 
-// A view of a tensor whose channels stand on `axis`; no copy for any strides it can have with up to two remaining axes.
+// A NaN or an infinity in a feature map: which image of the batch brought it.
+class bad_feature_error : public failure {
+ public:
+  bad_feature_error(const std::string& what, std::string image_name) : failure(what), image(std::move(image_name)) {}
+  std::string image;
+};
+
+// A view of a float32, float16 or bfloat16 tensor whose axis 0 is the batch and whose channels stand on `axis`; no copy for any strides it
+// can have with up to two remaining axes. Throws invalid_argument for other tensors.
 feature_view view_of(const at::Tensor& tensor, std::int64_t axis);
+
+// Non-negative weights [N, H, W] of a feature map [N, C, H, W] (channels on `axis`): the Sobel magnitude (kernels of METHOD 2) of its mean
+// over the channels. Undefined, which means uniform, for maps that are not images (fewer or more than two axes beside batch and channels).
+at::Tensor edge_weights(const at::Tensor& tensor, std::int64_t axis);
 
 class observer {
  public:
+  // Keeps references to `captured` and `graph`.
   observer(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph, observe_options options);
-  // One batch [N, C, H, W] named image by image. Either all of it is counted in `state` or, when it throws, nothing is. A NaN or infinity
-  // throws failure naming layer or site and image.
+  // One batch [N, C, H, W] named image by image. Either all of it is counted in `state` or, when it throws, nothing is. Counting image
+  // names is the caller's. Throws bad_feature_error (layer or site, operator, image).
   void add(const at::Tensor& batch, const std::vector<std::string>& names, calibration_state& state) const;
 
  private:
+  friend class batch_observation;
+  struct reading {
+    std::size_t site = 0;
+    std::size_t input = 0;  // which input of the node
+  };
+  void check_state(const calibration_state& state) const;
+
   context ctx_;
-  const network& net_;
   const captured_network& captured_;
   const channel_graph& graph_;
   observe_options options_;
+  runner run_;
+  std::unordered_map<const torch::jit::Node*, std::vector<std::size_t>> layers_;  // observed behind a node: indices into graph.layers
+  std::unordered_map<const torch::jit::Node*, std::vector<reading>> sites_;       // read before a node
 };
 
 // ATen's intra-op pool as the engine's pool, so that there is one.

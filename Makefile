@@ -1,0 +1,63 @@
+# What CI runs and what you run. Everything sets up what it needs, says what it installs, and is quick the second time.
+#   make demo [IMAGES=DIR]   prune a real network on real frames        make test        everything that .ci/run checks
+#   make build               the program at build/sirfp                 make test-long   slow sweeps
+#   make bench               measured ratios                            make lint        format, ruff, clang-tidy
+#   make camvid, make zoo    the tables of docs/results                 make format      reformat in place
+#   make clean               remove build/ (not .venv, .cache)
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+.PHONY: build test test-long bench camvid zoo demo lint format clean setup
+JOBS ?= $(shell nproc)
+PYTHON := .venv/bin/python
+STEP := scripts/step
+
+build: setup
+	@$(STEP) build scripts/build dev -j$(JOBS)
+
+# The cheap checks first. core-asan is also the proof that core needs neither Torch nor CUDA.
+test: setup
+	@$(STEP) format $(PYTHON) scripts/lint.py format
+	@$(STEP) build scripts/build dev -j$(JOBS)
+	@$(STEP) "tests" ctest --test-dir build --output-on-failure -j$(JOBS)
+	@$(STEP) "python tests" $(PYTHON) -m pytest -q tests/python
+	@$(STEP) "core alone, ASan + UBSan: build" scripts/build core-asan -j$(JOBS)
+	@$(STEP) "core alone, ASan + UBSan: tests" scripts/test_core_alone build/core-asan -j$(JOBS)
+	@$(STEP) clang-tidy $(PYTHON) scripts/lint.py tidy -j$(JOBS)
+	@echo "make test: all passed"
+
+test-long: build
+	@SIRFP_LONG=1 $(STEP) "tests, long sweeps" ctest --test-dir build --output-on-failure
+	@SIRFP_LONG=1 $(STEP) "python tests, long sweeps" $(PYTHON) -m pytest -q tests/python
+
+lint: setup
+	@$(STEP) format $(PYTHON) scripts/lint.py format
+	@$(STEP) configure scripts/build dev --configure
+	@$(STEP) clang-tidy $(PYTHON) scripts/lint.py tidy -j$(JOBS)
+
+format: setup
+	@$(PYTHON) scripts/lint.py fix
+
+bench: build
+	@$(PYTHON) scripts/bench_table.py build
+
+demo:
+	@scripts/announce_demo $(if $(IMAGES),images)
+	@scripts/setup $(if $(IMAGES),build,demo)
+	@$(STEP) build scripts/build program -j$(JOBS)
+	@$(PYTHON) scripts/demo.py $(if $(IMAGES),--images '$(IMAGES)')
+
+camvid: setup
+	@$(STEP) build scripts/build program -j$(JOBS)
+	@$(PYTHON) scripts/camvid.py
+
+zoo:
+	@scripts/setup zoo
+	@$(STEP) build scripts/build program -j$(JOBS)
+	@$(PYTHON) scripts/zoo.py
+
+clean:
+	rm -rf build out
+
+setup:
+	@scripts/setup

@@ -1,0 +1,83 @@
+// sirfp plan: which channels go, from what was measured.
+#include <memory>
+
+#include "command.hpp"
+#include "interrupt.hpp"
+#include "outputs.hpp"
+#include "planning.hpp"
+#include "report.hpp"
+#include "sirfp/expects.hpp"
+
+namespace sirfp::cli {
+namespace {
+
+struct plan_arguments {
+  common_options common;
+  selection_arguments selection;
+  std::string network;
+  std::string state;
+  std::string output;
+};
+
+std::vector<std::int64_t> input_shape_of(const calibration_state& state, const std::string& path) {
+  try {
+    return part_of(state.options, "input", path).get<std::vector<std::int64_t>>();
+  } catch (const json::exception& problem) {
+    throw invalid_argument(text(path, ": its options name no input size: ", problem.what()));
+  }
+}
+
+void plan_command(const plan_arguments& arguments) {
+  const selection chosen = resolve(arguments.selection);
+  check_output("-o", arguments.output, {arguments.network, arguments.state});
+  check_output("-o", weights_path_of(arguments.output), {arguments.network, arguments.state});
+  set_up_computing(arguments.common);
+  const progress_style style = arguments.common.progress();
+  const calibration_state state = load_state(cpu_context(), arguments.state);
+  const at::Tensor example = noise_input(input_shape_of(state, arguments.state), arguments.common);
+  const session opened(open_network(arguments.network, arguments.common), example, chosen.lock);
+  expect_state_of(opened, state, arguments.state);
+  expect_prunable(opened);
+  announce(style, "planning");
+  plan made = plan_from_state(opened, state, chosen, arguments.state);
+  announce(style, "compensating");
+  const adapter::compensated_weights weights = compensate_plan(opened, made, state, chosen.compensate);
+
+  output_files files;
+  if (!weights.tensors.empty()) {
+    const auto path = weights_path_of(arguments.output);
+    files.write(path, [&](const auto& temporary) { made.weights_hash = adapter::save_weights(weights, temporary); });
+    made.weights_file = path.filename().string();
+  }
+  files.write(arguments.output, [&](const auto& temporary) { write_text(temporary, to_json(made)); });
+  check_interrupt();
+  const auto written = files.commit();
+
+  json result = {{"command", "plan"}, {"network", arguments.network}, {"state", arguments.state}};
+  result.update(cost_json(made.before, made.after));
+  result["groups"] = groups_json(made);
+  result["notes"] = weights.notes;
+  result["files"] = files_json(written);
+  std::string shown = groups_table(made) + '\n' + comparison_table({.before = made.before, .after = made.after, .speed = {}});
+  for (const std::string& note : weights.notes) shown += "note: " + note + '\n';
+  print_result(arguments.common, result, shown + files_line(written));
+}
+
+}  // namespace
+
+action add_plan(CLI::App& app) {
+  auto arguments = std::make_shared<plan_arguments>();
+  app.add_option("NET", arguments->network, "TorchScript network")->required();
+  app.add_option("STATE", arguments->state, "what sirfp observe measured")->required();
+  app.add_option("-o", arguments->output, "where to write the plan; the compensated weights go to PLAN.safetensors")
+      ->required()
+      ->type_name("PLAN");
+  add_selection_options(app, arguments->selection);
+  add_common_options(app, arguments->common);
+  app.footer(R"(Examples:
+  sirfp plan net.pt net.state --flops 0.5 -o net.plan
+  sirfp plan net.pt net.state --params 0.3 --keep 'encoder.layer1*=0.8' --lock 'head.*' -o net.plan)");
+  return [arguments] { plan_command(*arguments); };
+}
+
+}  // namespace sirfp::cli

@@ -1,0 +1,53 @@
+// What to remove and how: the options of `prune` and `plan`, resolved from a preset and what was typed.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "options.hpp"
+#include "sirfp/allocation.hpp"
+#include "sirfp/compensation.hpp"
+#include "sirfp/ranking.hpp"
+
+namespace sirfp::cli {
+
+struct selection_arguments {
+  std::optional<double> flops;
+  std::optional<double> parameters;
+  std::optional<std::string> preset;
+  std::optional<std::string> criterion;
+  std::optional<std::string> allocate;
+  std::optional<std::string> compensate;
+  std::optional<std::string> scale;
+  std::optional<std::int64_t> round_to;
+  std::vector<std::pair<std::string, double>> keep;
+  std::vector<std::string> lock;
+  std::string backbone;
+};
+
+// --preset and --backbone decide what has to be observed, so `observe` has them too.
+void add_preset_options(CLI::App& app, selection_arguments& arguments);
+void add_selection_options(CLI::App& app, selection_arguments& arguments);
+void add_compensation_option(CLI::App& app, std::optional<std::string>& value);
+void add_lock_option(CLI::App& app, std::vector<std::string>& patterns);
+
+struct selection {
+  std::string preset = "default";
+  ranking_options ranking;
+  allocation_options allocation;
+  compensation compensate = compensation::least_squares;
+  std::vector<std::string> lock;
+  bool needs_edges() const noexcept { return ranking.edge_weight != 0; }
+};
+
+// METHOD 9, then what was typed. Throws invalid_argument unless exactly one target is given.
+selection resolve(const selection_arguments& arguments);
+bool preset_needs_edges(const selection_arguments& arguments);
+
+std::string name_of(compensation how);
+compensation compensation_from(const std::string& name);
+json json_of(const selection& chosen);
+
+}  // namespace sirfp::cli

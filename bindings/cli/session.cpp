@@ -1,0 +1,59 @@
+#include "session.hpp"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+
+#include "sirfp/adapter/observe.hpp"
+#include "sirfp/expects.hpp"
+
+namespace sirfp::cli {
+namespace {
+
+// What goes wrong with a network names its file.
+adapter::captured_network capture_named(const adapter::network& net, const at::Tensor& example) {
+  try {
+    return adapter::capture(net, example);
+  } catch (const invalid_argument& problem) {
+    const std::string path = net.path.string();
+    const std::string what = problem.what();
+    throw invalid_argument(what.find(path) == std::string::npos ? path + ": " + what : what);
+  }
+}
+
+}  // namespace
+
+void set_up_computing(const common_options& common) {
+  at::globalContext().setFlushDenormal(true);
+  if (common.threads) at::set_num_threads(static_cast<int>(*common.threads));
+}
+
+adapter::network open_network(const std::filesystem::path& path, const common_options& common) {
+  announce(common.progress(), "loading " + path.string());
+  adapter::network net = adapter::load_network(path);
+  net.output = common.output.value_or(-1);
+  return net;
+}
+
+session::session(adapter::network opened, const at::Tensor& example_input, const std::vector<std::string>& lock)
+    : context(cpu_context(adapter::aten_executor())),
+      net(std::move(opened)),
+      example(example_input),
+      captured(capture_named(net, example)),
+      graph(analyse_channels(captured.ops, {.lock = lock})) {}
+
+void expect_prunable(const session& opened) {
+  for (const channel_group& group : opened.graph.groups) {
+    if (!group.locked) return;
+  }
+  const std::string why = opened.graph.groups.empty() ? "it has no convolution or linear layer" : opened.graph.groups.front().lock_reason;
+  throw invalid_argument(text(opened.net.path.string(), ": no group of channels can be pruned; expected at least one (", why, ")"));
+}
+
+at::Tensor noise_input(const std::vector<std::int64_t>& shape, const common_options& common) {
+  at::Generator generator = at::detail::createCPUGenerator(static_cast<std::uint64_t>(common.seed.value_or(0)));
+  return at::randn(shape, generator, at::TensorOptions().dtype(at::kFloat));
+}
+
+at::Tensor forward(const adapter::network& net, const at::Tensor& input) { return adapter::output_tensor(net, adapter::run(net, input)); }
+
+}  // namespace sirfp::cli

@@ -1,0 +1,121 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "added_biases.hpp"
+#include "network_tensors.hpp"
+#include "pooled_moments.hpp"
+#include "sirfp/adapter/apply.hpp"
+#include "sirfp/expects.hpp"
+#include "slices.hpp"
+#include "weight_readings.hpp"
+
+namespace sirfp::adapter {
+
+namespace {
+
+std::vector<std::uint8_t> kept_flags(const channel_layout& layout, const channel_mask& mask) {
+  std::vector<std::uint8_t> kept(layout.size());
+  std::transform(layout.begin(), layout.end(), kept.begin(), [&](const channel_ref& c) { return static_cast<std::uint8_t>(is_kept(c, mask)); });
+  return kept;
+}
+
+class compensator {
+ public:
+  compensator(const network& net, const captured_network& captured, const channel_graph& graph, const channel_mask& mask,
+              const std::map<std::string, moments_state>& sites, compensation how, double lambda)
+      : net_(net), captured_(captured), mask_(mask), sites_(sites), how_(how), lambda_(lambda), readings_(captured, graph) {}
+
+  compensated_weights run() {
+    for (const auto& [weight, readings] : readings_.all()) {
+      const bool touched = std::any_of(readings.begin(), readings.end(), [&](const weight_reading& r) {
+        return kept_positions(r.site->layout, mask_).size() < r.site->layout.size();
+      });
+      if (touched) compensate_weight(weight, readings);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void compensate_weight(std::int32_t weight, const std::vector<weight_reading>& readings) {
+    const op_value& value = captured_.ops.values.at(static_cast<std::size_t>(weight));
+    const offset_sink sink = readings_.sink_of(weight);
+    if (sink.type == offset_sink::kind::none) {
+      result_.notes.push_back(text(value.name, " is not compensated: ", sink.problem));
+      return;
+    }
+    const at::Tensor original = tensor_of(net_, captured_, weight);
+    at::Tensor folded = original.to(at::kDouble).clone(at::MemoryFormat::Contiguous);
+    const std::vector<double> offset = fold_blocks(folded, readings);
+    result_.tensors[value.name] = folded.to(original.options());
+    absorb(sink, at::tensor(offset, at::kDouble), value.name, original.options());
+  }
+
+  // Every block of the weight's rows (a weight without groups is one block) predicts from its own site.
+  std::vector<double> fold_blocks(at::Tensor& weight, const std::vector<weight_reading>& readings) const {
+    const std::int64_t blocks = readings.front().reader->blocks;
+    const std::int64_t rows = weight.size(0) / blocks;
+    std::vector<double> offset;
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      at::Tensor part = weight.narrow(0, block * rows, rows);
+      if (readings.front().reader->input_axis == 0) part = part.transpose(0, 1);  // transposed convolution: [in, out, taps]
+      at::Tensor flat = part.reshape({part.size(0), part.size(1), -1}).contiguous().clone();
+      const site_prediction prediction = predict(block, readings, part.size(1));
+      const std::span<double> values(flat.data_ptr<double>(), static_cast<std::size_t>(flat.numel()));
+      const std::vector<double> of_block = fold_prediction(prediction, values, flat.size(0), flat.size(1), flat.size(2));
+      offset.insert(offset.end(), of_block.begin(), of_block.end());
+      part.copy_(flat.view(part.sizes()));
+    }
+    return offset;
+  }
+
+  site_prediction predict(std::int64_t block, const std::vector<weight_reading>& readings, std::int64_t inputs) const {
+    std::vector<std::uint8_t> kept;
+    std::vector<moments> measured;
+    for (const weight_reading& reading : readings) {
+      if (reading.reader->block != block) continue;
+      const auto state = sites_.find(reading.site->name);
+      SIRFP_EXPECTS(state != sites_.end(), "no moments of site ", reading.site->name, " to compensate from");
+      measured.push_back(moments_sync(state->second));
+      SIRFP_EXPECTS(measured.back().channels == inputs, "moments of site ", reading.site->name, " have ", measured.back().channels,
+                    " channels, its consumer reads ", inputs);
+      kept = kept_flags(reading.site->layout, mask_);  // one slice of the weight: the same at every reading
+    }
+    if (measured.empty()) return {};
+    return predict_removed(pooled(measured), kept, how_, lambda_);
+  }
+
+  void absorb(const offset_sink& sink, const at::Tensor& offset, const std::string& weight, const at::TensorOptions& options) {
+    if (sink.type == offset_sink::kind::added_bias) {
+      const std::string name = added_bias_name(weight, captured_, result_);
+      result_.added_biases[weight] = name;
+      result_.tensors[name] = offset.to(options);
+      return;
+    }
+    const double sign = sink.type == offset_sink::kind::bias ? 1 : -1;
+    for (const std::int32_t value : sink.values) {
+      const at::Tensor original = tensor_of(net_, captured_, value);
+      result_.tensors[captured_.ops.values.at(static_cast<std::size_t>(value)).name] = (original.to(at::kDouble) + sign * offset).to(original.options());
+    }
+  }
+
+  const network& net_;
+  const captured_network& captured_;
+  const channel_mask& mask_;
+  const std::map<std::string, moments_state>& sites_;
+  compensation how_;
+  double lambda_;
+  weight_readings readings_;
+  compensated_weights result_;
+};
+
+}  // namespace
+
+compensated_weights compensate(const network& net, const captured_network& captured, const channel_graph& graph, const channel_mask& mask,
+                               const std::map<std::string, moments_state>& sites, compensation how, double lambda) {
+  if (how == compensation::none) return {};
+  const at::NoGradGuard no_grad;
+  return compensator(net, captured, graph, mask, sites, how, lambda).run();
+}
+
+}  // namespace sirfp::adapter

@@ -1,0 +1,177 @@
+#include "sirfp/adapter/observe.hpp"
+
+#include <algorithm>
+
+namespace sirfp::adapter {
+namespace {
+
+using torch::jit::Node;
+
+bool holds_unlocked(const channel_layout& layout, const channel_graph& graph) {
+  return std::any_of(layout.begin(), layout.end(), [&](const channel_ref& ref) { return ref.group >= 0 && !graph.groups[static_cast<std::size_t>(ref.group)].locked; });
+}
+
+// The argument of `reader` that is the value: its place among the node's inputs.
+std::size_t input_position(const op& reader, std::int32_t value) {
+  for (std::size_t i = 0; i < reader.arguments.size(); ++i)
+    if (reader.arguments[i].type == op_argument::kind::tensor && reader.arguments[i].values[0] == value) return i;
+  throw failure(text("consumer ", reader.name, " at ", reader.place, " does not read its site"));
+}
+
+// What the kernels can read: at most two axes beside batch and channels, 32 bits at most.
+struct readable {
+  at::Tensor tensor;
+  std::int64_t axis = 1;
+};
+readable made_readable(at::Tensor tensor, std::int64_t axis) {
+  if (tensor.scalar_type() == c10::kDouble) tensor = tensor.to(c10::kFloat);
+  if (tensor.dim() <= 4) return {std::move(tensor), axis};
+  return {tensor.movedim(axis, 1).flatten(2), 1};
+}
+
+template <class State>
+State copy_of(const context& ctx, const State& state) {
+  return {state.channels, state.images, state.mode, buffer::from_host(ctx.memory, state.matrix.to_host_sync())};
+}
+
+}  // namespace
+
+// One batch on its way through the network. Its sums are kept apart until the whole batch has passed.
+class batch_observation final : public run_listener {
+ public:
+  batch_observation(const observer& owner, const std::vector<std::string>& names, const calibration_state& so_far)
+      : owner_(owner), names_(names), so_far_(so_far) {}
+
+  void before(const Node* node, torch::jit::Stack& inputs) override {
+    const auto found = owner_.sites_.find(node);
+    if (found == owner_.sites_.end()) return;
+    for (const auto& reading : found->second) read_site(owner_.graph_.sites[reading.site], inputs[reading.input].toTensor());
+  }
+
+  void after(const Node* node, const std::vector<c10::IValue>& outputs) override {
+    const auto found = owner_.layers_.find(node);
+    if (found == owner_.layers_.end()) return;
+    for (const auto index : found->second) read_layer(owner_.graph_.layers[index], outputs);
+  }
+
+  void commit(calibration_state& state) {
+    const context& ctx = owner_.ctx_;
+    for (auto& [name, batch] : layers_) {
+      const bool merges = batch.mode == accumulation::mean && state.layers.contains(name);
+      if (merges) merge(ctx, state.layers.at(name), batch);
+      else state.layers.insert_or_assign(name, std::move(batch));
+    }
+    for (auto& [name, batch] : edges_) {
+      if (state.edges.contains(name)) merge(ctx, state.edges.at(name), batch);
+      else state.edges.emplace(name, std::move(batch));
+    }
+    for (auto& [name, batch] : sites_) {
+      if (state.sites.contains(name)) merge(ctx, state.sites.at(name), batch);
+      else state.sites.emplace(name, std::move(batch));
+    }
+  }
+
+ private:
+  void read_layer(const observed_layer& layer, const std::vector<c10::IValue>& outputs) {
+    const auto& made = owner_.captured_.ops.ops[static_cast<std::size_t>(layer.observed)].outputs;
+    const auto place = std::find(made.begin(), made.end(), layer.value) - made.begin();
+    std::vector<at::Tensor> tensors;
+    for (const auto& output : outputs)
+      for (auto& tensor : output_tensors(output)) tensors.push_back(std::move(tensor));
+    const auto [tensor, axis] = made_readable(tensors.at(static_cast<std::size_t>(place)), layer.axis);
+    with_image_named("layer", layer.name, layer.observed, tensor.size(0), [&, &tensor = tensor, axis = axis] {
+      const auto& options = owner_.options_;
+      if (options.similarities) {
+        const at::Tensor weights = weights_of(tensor, axis);
+        accumulate_similarity(owner_.ctx_, view_of(tensor, axis), as_weights(weights), options.similarity, similarity_of(layer.name));
+      }
+      if (options.edges && layer.name.starts_with(options.backbone)) accumulate_edge_score(owner_.ctx_, view_of(tensor, axis), edges_[layer.name]);
+    });
+  }
+
+  void read_site(const consumer_site& site, const at::Tensor& whole) {
+    const auto part = whole.narrow(site.axis, site.first, static_cast<std::int64_t>(site.layout.size()));
+    const auto [tensor, axis] = made_readable(part, site.axis);
+    with_image_named("input", site.name, site.consumers.front().op, tensor.size(0), [&, &tensor = tensor, axis = axis] {
+      const at::Tensor weights = weights_of(tensor, axis);
+      accumulate_moments(owner_.ctx_, view_of(tensor, axis), as_weights(weights), sites_[site.name]);
+    });
+  }
+
+  // A moving average is no sum: its batch starts from where the state is.
+  similarity_state& similarity_of(const std::string& name) {
+    const auto [place, added] = layers_.try_emplace(name);
+    const auto before = so_far_.layers.find(name);
+    if (added && owner_.options_.similarity.mode == accumulation::ema && before != so_far_.layers.end()) place->second = copy_of(owner_.ctx_, before->second);
+    return place->second;
+  }
+
+  at::Tensor weights_of(const at::Tensor& tensor, std::int64_t axis) const {
+    return owner_.options_.pixel_weights == observe_options::weighting::edge_aware ? edge_weights(tensor, axis) : at::Tensor();
+  }
+  static pixel_weights as_weights(const at::Tensor& weights) {
+    return weights.defined() ? pixel_weights{weights.const_data_ptr<float>(), weights.stride(0)} : pixel_weights{};
+  }
+
+  template <class Body>
+  void with_image_named(const char* what, const std::string& name, std::int32_t op_index, std::int64_t images, const Body& body) const {
+    try {
+      body();
+    } catch (const non_finite_error& error) {
+      // A tensor may hold several rows an image (windows of attention).
+      const auto image = static_cast<std::size_t>(error.image_in_batch * static_cast<std::int64_t>(names_.size()) / std::max<std::int64_t>(1, images));
+      const auto& image_name = names_[std::min(image, names_.size() - 1)];
+      const auto& at = owner_.captured_.ops.ops[static_cast<std::size_t>(op_index)];
+      throw bad_feature_error(text("feature map of ", what, " ", name, " (", at.name, ", image ", image_name, ") holds a NaN or an infinity"), image_name);
+    }
+  }
+
+  const observer& owner_;
+  const std::vector<std::string>& names_;
+  const calibration_state& so_far_;
+  std::map<std::string, similarity_state> layers_;
+  std::map<std::string, edge_state> edges_;
+  std::map<std::string, moments_state> sites_;
+};
+
+observer::observer(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph, observe_options options)
+    : ctx_(ctx), captured_(captured), graph_(graph), options_(std::move(options)), run_(net) {
+  const auto node_of = [&](std::int32_t op_index) { return captured.nodes[static_cast<std::size_t>(op_index)]; };
+  if (options_.similarities || options_.edges)
+    for (std::size_t i = 0; i < graph.layers.size(); ++i)
+      if (holds_unlocked(graph.layers[i].layout, graph)) layers_[node_of(graph.layers[i].observed)].push_back(i);
+  if (!options_.moments) return;
+  for (std::size_t i = 0; i < graph.sites.size(); ++i) {
+    if (!holds_unlocked(graph.sites[i].layout, graph)) continue;
+    const auto& consumers = graph.sites[i].consumers;
+    const auto first = std::min_element(consumers.begin(), consumers.end(), [](const auto& a, const auto& b) { return a.op < b.op; })->op;
+    sites_[node_of(first)].push_back({i, input_position(captured.ops.ops[static_cast<std::size_t>(first)], graph.sites[i].value)});
+  }
+}
+
+// Before any work: a state of other widths or another mode could not take the batch.
+void observer::check_state(const calibration_state& state) const {
+  for (const auto& layer : graph_.layers) {
+    const auto found = state.layers.find(layer.name);
+    if (found == state.layers.end()) continue;
+    SIRFP_EXPECTS(found->second.channels == static_cast<std::int64_t>(layer.layout.size()), "state of layer ", layer.name, ": ", found->second.channels,
+                  " channels, the network has ", layer.layout.size());
+    SIRFP_EXPECTS(found->second.mode == options_.similarity.mode, "state of layer ", layer.name, ": exact mean and moving average do not mix");
+  }
+  for (const auto& site : graph_.sites) {
+    const auto found = state.sites.find(site.name);
+    SIRFP_EXPECTS(found == state.sites.end() || found->second.channels == static_cast<std::int64_t>(site.layout.size()), "state of site ", site.name,
+                  ": ", found == state.sites.end() ? 0 : found->second.channels, " channels, the network has ", site.layout.size());
+  }
+}
+
+void observer::add(const at::Tensor& batch, const std::vector<std::string>& names, calibration_state& state) const {
+  SIRFP_EXPECTS(batch.dim() == 4 && batch.size(0) == static_cast<std::int64_t>(names.size()) && !names.empty(), "batch of ", names.size(),
+                " named images with a tensor of ", batch.dim() == 4 ? batch.size(0) : 0, ", expected [N, C, H, W] and a name an image");
+  check_state(state);
+  batch_observation observation(*this, names, state);
+  run_(batch, &observation);
+  observation.commit(state);
+}
+
+}  // namespace sirfp::adapter

@@ -1,0 +1,20 @@
+# The install tree: libraries, headers, the program, and the package files behind find_package(sirfp CONFIG [COMPONENTS torch]).
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/sirfp)
+
+install(TARGETS sirfp_core EXPORT sirfp-core ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY core/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT sirfp-core NAMESPACE sirfp:: FILE sirfp-core.cmake DESTINATION ${package_dir})
+if(SIRFP_TORCH_ADAPTER)
+  set_target_properties(sirfp PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+  install(TARGETS sirfp RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS sirfp_torch EXPORT sirfp-torch ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(DIRECTORY bindings/torch/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(EXPORT sirfp-torch NAMESPACE sirfp:: FILE sirfp-torch.cmake DESTINATION ${package_dir})
+  install(FILES cmake/FindLibTorch.cmake DESTINATION ${package_dir})
+endif()
+
+configure_package_config_file(cmake/sirfpConfig.cmake.in ${PROJECT_BINARY_DIR}/sirfpConfig.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/sirfpConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/sirfpConfig.cmake ${PROJECT_BINARY_DIR}/sirfpConfigVersion.cmake DESTINATION ${package_dir})

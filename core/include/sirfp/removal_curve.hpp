@@ -1,0 +1,56 @@
+// Removal curves (METHOD 4, 6): for each group, in which order its channels go and how the predicted error grows with every one.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sirfp/channel_graph.hpp"
+#include "sirfp/context.hpp"
+#include "sirfp/ranking.hpp"
+
+namespace sirfp {
+
+// Channels leave `order` from the front, `quantum` at a time (a group with blocks loses one channel of every block at once).
+struct removal_curve {
+  std::int32_t group = -1;
+  std::int64_t quantum = 1;
+  std::vector<std::int32_t> order;
+  std::vector<double> costs;  // predicted increase of error at each removal, in order; >= 0
+};
+
+// A consumer site with its measured covariance (packed lower triangle) and its consumers' metric (row-major square).
+struct joint_site {
+  const consumer_site* site = nullptr;
+  std::vector<double> covariance;
+  std::vector<double> metric;
+};
+
+// Joint elimination of every unlocked group alone: the others' channels stay. A group that no site holds is not ranked.
+std::vector<removal_curve> rank_joint(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites, double lambda = 1e-3);
+
+// The Schur cost of another criterion's own orders, so that curves of any criterion can be calibrated against measurements.
+std::vector<removal_curve> cost_of_orders(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites,
+                                          std::span<const removal_curve> orders, double lambda = 1e-3);
+
+// Curves as rankings, for the allocators and the plan: a unit a group or block, marginals = costs, scores = place in the order.
+std::vector<ranked_unit> ranking_of(const channel_graph& graph, std::span<const removal_curve> curves);
+
+// A measurement of the network's output with the first `removed` channels of one group's order gone.
+struct sensitivity_point {
+  std::int64_t removed = 0;
+  double error = 0;  // sum of squared differences over the variance of the reference output
+};
+
+struct sensitivity_curve {
+  std::int32_t group = -1;
+  std::vector<sensitivity_point> points;  // ascending, distinct
+};
+
+// Cumulated curves E_g(t), t = 0 .. order.size(), in units of output error: c_g * r with r = measured / predicted at the points (clipped to
+// 1e-3 .. 1e3 of all groups' median; where the prediction is below 1e-9 of the group's total, the nearest valid r), log r interpolated
+// linearly in t between the points and constant beyond them, made monotone. A group without points gets the median ratio.
+std::vector<std::vector<double>> calibrate_curves(std::span<const removal_curve> curves, std::span<const sensitivity_curve> measured);
+
+}  // namespace sirfp

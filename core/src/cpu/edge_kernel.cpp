@@ -1,0 +1,96 @@
+// Computes        v = sqrt(gx^2 + gy^2) with 3x3 kernels [[-.5,0,.5],[-1,0,1],[-.5,0,.5]] and transpose; count, mean, sum (v - mean)^2 per channel
+// Tile            one row of pixels x 16 channels a call; the channels are the lanes, so neighbours are whole vectors
+// Traffic         three rows read from the first cache, one row of v written and read twice there
+// Accumulates in  fp32 over at most 128 pixels about a shift, then fp64; rows merged by Chan's update in fp64
+// Order           pixels ascending
+#include "edge_kernel.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sirfp {
+namespace {
+
+SIRFP_INLINE lanes square_root(const lanes& value) noexcept {
+  lanes root;
+  for (int l = 0; l < lane_count; ++l) root[l] = std::sqrt(value[l]);
+  return root;
+}
+
+SIRFP_INLINE void sobel(const float* above, const float* middle, const float* below, std::int64_t width, float* magnitudes) {
+  lanes smooth[3] = {};  // 0.5 above + middle + 0.5 below at x - 1, x, x + 1
+  lanes slope[3] = {};   // below - above
+  const auto column = [=](std::int64_t x, lanes& smoothed, lanes& sloped) __attribute__((always_inline)) {
+    const lanes a = load<lanes>(above + x * lane_count);
+    const lanes b = load<lanes>(below + x * lane_count);
+    smoothed = load<lanes>(middle + x * lane_count) + 0.5F * (a + b);
+    sloped = b - a;
+  };
+  column(0, smooth[1], slope[1]);
+  for (std::int64_t x = 0; x < width; ++x) {
+    smooth[2] = lanes{};
+    slope[2] = lanes{};
+    if (x + 1 < width) column(x + 1, smooth[2], slope[2]);
+    const lanes gx = smooth[2] - smooth[0];
+    const lanes gy = slope[1] + 0.5F * (slope[0] + slope[2]);
+    const lanes squared = gx * gx + gy * gy;
+    store(magnitudes + x * lane_count, square_root(squared));
+    smooth[0] = smooth[1];
+    smooth[1] = smooth[2];
+    slope[0] = slope[1];
+    slope[1] = slope[2];
+  }
+}
+
+// Two passes over at most 128 values: their mean, then what deviates from it.
+SIRFP_INLINE void spread_run(const float* values, std::int64_t count, running_spread& spread) {
+  lanes sum[2] = {};
+  for (std::int64_t p = 0; p < count; ++p) sum[p & 1] += load<lanes>(values + p * lane_count);
+  const lanes about = (sum[0] + sum[1]) * (1.0F / static_cast<float>(count));
+  lanes rest[2] = {};
+  lanes squares[2] = {};
+  for (std::int64_t p = 0; p < count; ++p) {
+    const lanes d = load<lanes>(values + p * lane_count) - about;
+    rest[p & 1] += d;
+    squares[p & 1] += d * d;
+  }
+  const auto n = static_cast<double>(count);
+  const double total = spread.count + n;
+  for (int l = 0; l < lane_count; ++l) {
+    const double residual = static_cast<double>(rest[0][l]) + static_cast<double>(rest[1][l]);
+    const double centred = static_cast<double>(squares[0][l]) + static_cast<double>(squares[1][l]) - residual * residual / n;
+    const double step = static_cast<double>(about[l]) + residual / n - spread.mean[l];
+    spread.squares[l] += std::max(centred, 0.0) + step * step * (spread.count * n / total);
+    spread.mean[l] += step * (n / total);
+  }
+  spread.count = total;
+}
+
+SIRFP_INLINE void spread_all(const float* values, std::int64_t pixels, running_spread& spread) {
+  for (std::int64_t p = 0; p < pixels; p += 128) spread_run(values + p * lane_count, std::min<std::int64_t>(128, pixels - p), spread);
+}
+
+#define SIRFP_EDGE_KERNELS(level, target)                                                                                              \
+  target void sobel_##level(const float* a, const float* m, const float* b, std::int64_t w, float* v) { sobel(a, m, b, w, v); }        \
+  target void spread_##level(const float* v, std::int64_t n, running_spread& s) { spread_all(v, n, s); }                               \
+  constexpr edge_kernels level##_kernels{sobel_##level, spread_##level}
+
+#if SIRFP_X86
+SIRFP_EDGE_KERNELS(avx512, SIRFP_TARGET_AVX512);
+SIRFP_EDGE_KERNELS(avx2, SIRFP_TARGET_AVX2);
+#endif
+SIRFP_EDGE_KERNELS(baseline, );
+#undef SIRFP_EDGE_KERNELS
+
+}  // namespace
+
+const edge_kernels& edge_kernels_for(simd_level level) noexcept {
+#if SIRFP_X86
+  if (level == simd_level::avx512) return avx512_kernels;
+  if (level == simd_level::avx2) return avx2_kernels;
+#endif
+  (void)level;
+  return baseline_kernels;
+}
+
+}  // namespace sirfp

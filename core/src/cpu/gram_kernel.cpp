@@ -1,0 +1,85 @@
+// Computes        sums_ij += sum_p x_i,p x_j,p, lower triangle of tiles, from panels [pixel][16 channels]
+// Tile            Rows channels (broadcast) x Vectors * 16 channels (registers); AVX-512: 8 x 48, AVX2: 4 x 16, NEON: 4 x 16, SSE2: 2 x 16
+// Registers       AVX-512: 24 accumulators + 3 + 1 of 32
+// Traffic         a step of one pixel reads 8 + 48 floats for 384 products; panels come from L2, a run of 384 pixels of one panel has 24 KiB
+// Accumulates in  fp32 over at most 384 pixels, then fp64: less error than one naive fp32 sum
+// Order           pixels ascending, fixed by the tile alone
+// Needs           nothing of alignment; the instruction set is chosen at run time
+// Measured        docs/performance; 114 GFLOP/s of a peak of 118 on one Zen 4 core (MKL sgemm: 92-103, OpenBLAS ssyrk: 93-99)
+#include "gram_kernel.hpp"
+
+#include <algorithm>
+
+namespace sirfp {
+namespace {
+
+// 128, 256, 384, 512 pixels: 110, 114, 115, 115 GFLOP/s in L2 (fp64 update 24 vectors a tile); longer runs only cost digits.
+constexpr std::int64_t run_pixels = 384;
+
+template <class Vector, int Rows, int Vectors>
+SIRFP_INLINE void multiply(const float* rows, const float* columns, std::int64_t panel_stride, std::int64_t pixels, double* sums,
+                           std::int64_t row_stride) noexcept {
+  Vector total[Rows][Vectors] = {};
+  for (std::int64_t p = 0; p < pixels; ++p) {
+    Vector column[Vectors];
+    for (int v = 0; v < Vectors; ++v) column[v] = load<Vector>(columns + v * panel_stride + p * lane_count);
+    for (int r = 0; r < Rows; ++r)
+      for (int v = 0; v < Vectors; ++v) total[r][v] += rows[p * lane_count + r] * column[v];
+  }
+  for (int r = 0; r < Rows; ++r)
+    for (int v = 0; v < Vectors; ++v) add_widened(sums + r * row_stride + v * lane_count, total[r][v]);
+}
+
+template <int Rows, int Vectors>
+SIRFP_INLINE void multiply_up_to(std::int64_t vectors, const float* rows, const float* columns, std::int64_t panel_stride,
+                                 std::int64_t pixels, double* sums, std::int64_t row_stride) noexcept {
+  if (vectors == Vectors) return multiply<lanes, Rows, Vectors>(rows, columns, panel_stride, pixels, sums, row_stride);
+  if constexpr (Vectors > 1) multiply_up_to<Rows, Vectors - 1>(vectors, rows, columns, panel_stride, pixels, sums, row_stride);
+}
+
+template <int Rows, int Vectors>
+SIRFP_INLINE void run(const gram_tile& tile, std::int64_t first, std::int64_t pixels) noexcept {
+  const float* packed = tile.packed + first * lane_count;
+  for (std::int64_t j = tile.column_begin; j < tile.column_end; j += Vectors) {
+    const float* columns = packed + j * tile.panel_stride;
+    for (std::int64_t i = std::max(j, tile.row_begin); i < tile.row_end; ++i) {
+      const std::int64_t vectors = std::min({std::int64_t{Vectors}, tile.column_end - j, i - j + 1});
+      const bool diagonal = j + vectors - 1 == i;
+      for (std::int64_t r = 0; r < lane_count; r += Rows) {
+        const float* rows = packed + i * tile.panel_stride + r;
+        double* sums = tile.sums + ((i - tile.row_begin) * lane_count + r) * tile.row_stride + (j - tile.column_begin) * lane_count;
+        const bool half = diagonal && r + Rows <= lane_count / 2;  // the upper right quarter of a panel's square is not asked for
+        multiply_up_to<Rows, Vectors>(half ? vectors - 1 : vectors, rows, columns, tile.panel_stride, pixels, sums, tile.row_stride);
+        if (half)
+          multiply<half_lanes, Rows, 1>(rows, packed + i * tile.panel_stride, 0, pixels, sums + (vectors - 1) * lane_count, tile.row_stride);
+      }
+    }
+  }
+}
+
+template <int Rows, int Vectors>
+SIRFP_INLINE void multiply_tile(const gram_tile& tile) noexcept {
+  for (std::int64_t first = 0; first < tile.pixels; first += run_pixels)
+    run<Rows, Vectors>(tile, first, std::min(run_pixels, tile.pixels - first));
+}
+
+#if SIRFP_X86
+SIRFP_TARGET_AVX512 void multiply_tile_avx512(const gram_tile& tile) { multiply_tile<8, 3>(tile); }
+SIRFP_TARGET_AVX2 void multiply_tile_avx2(const gram_tile& tile) { multiply_tile<4, 1>(tile); }
+void multiply_tile_baseline(const gram_tile& tile) { multiply_tile<2, 1>(tile); }
+#else
+void multiply_tile_baseline(const gram_tile& tile) { multiply_tile<4, 1>(tile); }
+#endif
+
+}  // namespace
+
+gram_kernel gram_kernel_for(simd_level level) noexcept {
+#if SIRFP_X86
+  if (level == simd_level::avx512) return multiply_tile_avx512;
+  if (level == simd_level::avx2) return multiply_tile_avx2;
+#endif
+  (void)level;
+  return multiply_tile_baseline;
+}
+
+}  // namespace sirfp

@@ -1,0 +1,21 @@
+// The checks that the observation kernels share. Backends rely on them.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "sirfp/context.hpp"
+#include "sirfp/features.hpp"
+
+namespace sirfp::entry {
+
+// The context has what it needs, and the view names memory that the backend can read: positive extents (images may be 0), offsets that fit
+// 64 bits, a pointer.
+void check_features(const context& ctx, const feature_view& features);
+// Every weight is finite and not negative. Reads them, so only on the host; a device backend checks its own.
+void check_weights(const feature_view& features, const pixel_weights& weights);
+// `what` names the state in the error text.
+void check_same_channels(std::string_view what, std::int64_t state, std::int64_t other);
+void check_space(std::string_view what, memory_space state, memory_space backend);
+
+}  // namespace sirfp::entry

@@ -1,0 +1,28 @@
+// From united channel variables to groups: who is pruned under one mask, in equal blocks or not, and who is locked.
+#pragma once
+
+#include <vector>
+
+#include "graph/analysis.hpp"
+
+namespace sirfp::graph {
+
+struct grouping {
+  std::vector<channel_group> groups;
+  std::vector<channel_ref> of_variable;
+  channel_layout layout(const variables& v) const;
+};
+
+// `read` holds the layouts of all live tensors: none of them may lose its last channel.
+grouping form_groups(const op_list& network, const analysis& a, const std::vector<variables>& read, const std::vector<std::string>& lock_patterns);
+
+// Appends "#2", "#3" ... to names that occurred before.
+class unique_names {
+ public:
+  std::string operator()(const std::string& name);
+
+ private:
+  std::vector<std::string> used_;
+};
+
+}  // namespace sirfp::graph

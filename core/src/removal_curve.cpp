@@ -1,0 +1,113 @@
+#include "sirfp/removal_curve.hpp"
+
+#include <algorithm>
+
+#include "sirfp/expects.hpp"
+#include "sirfp/packed.hpp"
+#include "sirfp/schur_elimination.hpp"
+
+namespace sirfp {
+namespace {
+
+// The sites that hold a group's channels, with the arrays that schur_site only points to.
+class group_sites {
+ public:
+  group_sites(std::int32_t group, std::span<const joint_site> sites) {
+    for (const joint_site& site : sites) {
+      const channel_layout& layout = site.site->layout;
+      if (std::none_of(layout.begin(), layout.end(), [&](channel_ref c) { return c.group == group; })) continue;
+      const auto n = static_cast<std::int64_t>(layout.size());
+      SIRFP_EXPECTS(static_cast<std::int64_t>(site.covariance.size()) == packed_size(n) && static_cast<std::int64_t>(site.metric.size()) == n * n,
+                    "site ", site.site->name, ": ", n, " positions with ", site.covariance.size(), " covariances and ", site.metric.size(),
+                    " metric entries");
+      covariances_.push_back(unpack(site.covariance, n));
+      auto& channels = channels_.emplace_back();
+      for (const channel_ref c : layout) channels.push_back(c.group == group ? c.channel : -1);
+      metrics_.push_back(site.metric.data());
+    }
+  }
+  bool empty() const { return channels_.empty(); }
+  std::vector<schur_site> views() const {
+    std::vector<schur_site> all;
+    for (std::size_t s = 0; s < channels_.size(); ++s)
+      all.push_back({static_cast<std::int64_t>(channels_[s].size()), covariances_[s].data(), metrics_[s], channels_[s]});
+    return all;
+  }
+
+ private:
+  std::vector<std::vector<double>> covariances_;
+  std::vector<const double*> metrics_;
+  std::vector<std::vector<std::int32_t>> channels_;
+};
+
+removal_curve eliminated(const context& ctx, std::int32_t group, std::int64_t channels, const group_sites& sites, const schur_options& options) {
+  const std::vector<schur_site> views = sites.views();
+  schur_elimination result = eliminate_joint(ctx, channels, views, options);
+  return {group, 1, std::move(result.order), std::move(result.costs)};
+}
+
+// One channel of every block in turn, each block in its own order; what a removal costs stays with its channel.
+removal_curve in_block_rounds(const removal_curve& free_order, const channel_group& group) {
+  const auto blocks = static_cast<std::size_t>(group.blocks);
+  std::vector<std::vector<std::size_t>> places(blocks);
+  for (std::size_t t = 0; t < free_order.order.size(); ++t)
+    places[static_cast<std::size_t>(group.block[static_cast<std::size_t>(free_order.order[t])])].push_back(t);
+  removal_curve rounds{free_order.group, group.blocks, {}, {}};
+  for (std::size_t turn = 0; turn < places.front().size(); ++turn)
+    for (const auto& block : places) {
+      rounds.order.push_back(free_order.order[block[turn]]);
+      rounds.costs.push_back(free_order.costs[block[turn]]);
+    }
+  return rounds;
+}
+
+}  // namespace
+
+std::vector<removal_curve> rank_joint(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites, double lambda) {
+  std::vector<removal_curve> curves;
+  for (std::size_t g = 0; g < graph.groups.size(); ++g) {
+    const channel_group& group = graph.groups[g];
+    if (group.locked) continue;
+    const group_sites held(static_cast<std::int32_t>(g), sites);
+    if (held.empty()) continue;
+    removal_curve curve = eliminated(ctx, static_cast<std::int32_t>(g), group.channels, held, {.lambda = lambda});
+    curves.push_back(group.blocks > 1 ? in_block_rounds(curve, group) : std::move(curve));
+  }
+  return curves;
+}
+
+std::vector<ranked_unit> ranking_of(const channel_graph& graph, std::span<const removal_curve> curves) {
+  std::vector<ranked_unit> units;
+  for (const removal_curve& curve : curves) {
+    const channel_group& group = graph.groups.at(static_cast<std::size_t>(curve.group));
+    const std::size_t first = units.size();
+    for (std::int64_t b = 0; b < group.blocks; ++b) {
+      units.push_back({});
+      units.back().group = curve.group;
+      units.back().name = group.blocks == 1 ? group.name : text(group.name, "/", b);
+    }
+    for (std::size_t t = 0; t < curve.order.size(); ++t) {
+      const auto channel = static_cast<std::size_t>(curve.order[t]);
+      ranked_unit& unit = units[first + (group.blocks == 1 ? 0 : static_cast<std::size_t>(group.block[channel]))];
+      unit.scores.push_back(static_cast<double>(unit.order.size()));
+      unit.order.push_back(curve.order[t]);
+      unit.marginals.push_back(curve.costs[t]);
+    }
+  }
+  return units;
+}
+
+std::vector<removal_curve> cost_of_orders(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites,
+                                          std::span<const removal_curve> orders, double lambda) {
+  std::vector<removal_curve> curves;
+  for (const removal_curve& given : orders) {
+    const group_sites held(given.group, sites);
+    if (held.empty()) continue;
+    const std::int64_t channels = graph.groups.at(static_cast<std::size_t>(given.group)).channels;
+    curves.push_back(eliminated(ctx, given.group, channels, held, {.lambda = lambda, .forced_out = given.order}));
+    curves.back().quantum = given.quantum;
+  }
+  return curves;
+}
+
+}  // namespace sirfp

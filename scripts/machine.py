@@ -1,0 +1,27 @@
+"""Where numbers come from: one line for the head of a results page."""
+
+import datetime
+import os
+import pathlib
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def cpu_name() -> str:
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":")[1].strip()
+    return "unknown CPU"
+
+
+def commit() -> str:
+    answer = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    return answer.stdout.strip() or "no git"
+
+
+def line() -> str:
+    import torch
+
+    cores = len(os.sched_getaffinity(0))
+    return f"{datetime.date.today()}, commit {commit()}, {cores} cores of {cpu_name()}, torch {torch.__version__}"

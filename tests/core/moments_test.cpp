@@ -1,0 +1,273 @@
+#include "sirfp/moments.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "sirfp/expects.hpp"
+#include "support/backends.hpp"
+#include "support/feature_cases.hpp"
+#include "support/packed_error.hpp"
+
+namespace sirfp::test {
+namespace {
+
+constexpr double single_epsilon = std::numeric_limits<float>::epsilon();
+
+// METHOD 4 in two passes over all images: double is the truth, float the naive sums.
+template <class Number>
+moments two_pass(const feature_data& data) {
+  const auto [images, channels, height, width] = data.map.shape();
+  const std::int64_t pixels = height * width;
+  Number weight = 0;
+  std::vector<Number> mean(static_cast<std::size_t>(channels));
+  std::vector<Number> sums(static_cast<std::size_t>(packed_size(channels)));
+  for (std::int64_t n = 0; n < images; ++n)
+    for (std::int64_t p = 0; p < pixels; ++p) {
+      const auto w = static_cast<Number>(data.weight(n, p));
+      weight += w;
+      for (std::int64_t c = 0; c < channels; ++c) mean[static_cast<std::size_t>(c)] += w * static_cast<Number>(data.map.at(n, c, p));
+    }
+  const Number scale = weight > 0 ? 1 / weight : 0;
+  for (Number& m : mean) m *= scale;
+  for (std::int64_t n = 0; n < images; ++n)
+    for (std::int64_t p = 0; p < pixels; ++p)
+      for (std::int64_t i = 0; i < channels; ++i)
+        for (std::int64_t j = 0; j <= i; ++j)
+          sums[static_cast<std::size_t>(packed_index(i, j))] += static_cast<Number>(data.weight(n, p)) *
+                                                                (static_cast<Number>(data.map.at(n, i, p)) - mean[static_cast<std::size_t>(i)]) *
+                                                                (static_cast<Number>(data.map.at(n, j, p)) - mean[static_cast<std::size_t>(j)]);
+  moments found{channels, static_cast<double>(weight), {mean.begin(), mean.end()}, {}};
+  for (const Number s : sums) found.covariance.push_back(static_cast<double>(s * scale));
+  return found;
+}
+
+moments_state accumulated(const context& ctx, const feature_data& data) {
+  moments_state state;
+  accumulate_moments(ctx, data.map.view(), data.weights(), state);
+  return state;
+}
+
+std::vector<double> bits_of(const moments_state& state) {
+  std::vector<double> all = state.scatter.to_host_sync();
+  const std::vector<double> mean = state.mean.to_host_sync();
+  all.insert(all.end(), mean.begin(), mean.end());
+  all.push_back(state.weight);
+  return all;
+}
+
+// The worst error of a mean, in units of the values' size: the exact mean's magnitude and the spread.
+double mean_error(const moments& got, const moments& exact) {
+  double worst = 0;
+  for (std::int64_t c = 0; c < exact.channels; ++c) {
+    const auto k = static_cast<std::size_t>(c);
+    const double size = std::abs(exact.mean[k]) + std::sqrt(exact.covariance[static_cast<std::size_t>(packed_index(c, c))]);
+    const double error = std::abs(got.mean[k] - exact.mean[k]) / std::max(size, std::numeric_limits<double>::min());
+    worst = std::isnan(error) ? std::numeric_limits<double>::infinity() : std::max(worst, error);
+  }
+  return worst;
+}
+
+// Where a channel is constant, a variance below the square of one rounding of the mean counts as 0.
+double rounding_floor(const feature_case& c) { return std::max(1e-60, std::pow(c.mean * 1e-15, 2)); }
+
+TEST(moments, every_case_on_every_backend) {
+  for (const feature_case& c : feature_cases()) {
+    const feature_data data(c);
+    const moments exact = two_pass<double>(data);
+    const double naive = error_of(two_pass<float>(data).covariance, exact.covariance, c.shape.channels, rounding_floor(c)).worst;
+    for (const named_context& backend : all_backends()) {
+      const moments_state state = accumulated(backend.ctx, data);
+      EXPECT_EQ(state.images, c.shape.images);
+      const moments got = moments_sync(state);
+      EXPECT_NEAR(got.weight, exact.weight, 1e-12 * exact.weight) << backend.name << ": " << c;
+      EXPECT_LE(mean_error(got, exact), backend.exact ? 1e-13 : single_epsilon) << backend.name << ": " << c;
+      const packed_error error = error_of(got.covariance, exact.covariance, c.shape.channels, rounding_floor(c));
+      // a large mean must cost no digits: the naive error is then useless as a bound
+      const double allowed = backend.exact ? 1e-9 : (c.mean > 0 ? 0 : 2 * naive) + 4 * single_epsilon;
+      EXPECT_LE(error.worst, allowed) << backend.name << ": " << c << ": Sigma(" << error.row << ", " << error.column << "), naive " << naive;
+    }
+  }
+}
+
+TEST(moments, known_values) {
+  // z_0 = (1, 3), z_1 = (5, 5), w = (3, 1): m = (1.5, 5), Sigma_00 = (3 * 0.25 + 2.25) / 4
+  const feature_map map({1, 2, 1, 2}, dtype::f32, layout::nchw, [](auto, std::int64_t c, std::int64_t p) { return c == 1 ? 5.0 : 1.0 + 2.0 * static_cast<double>(p); });
+  const float weights[] = {3, 1};
+  for (const named_context& backend : all_backends()) {
+    moments_state state;
+    accumulate_moments(backend.ctx, map.view(), {weights, 0}, state);
+    const moments got = moments_sync(state);
+    EXPECT_EQ(got.weight, 4);
+    EXPECT_NEAR(got.mean[0], 1.5, 1e-7) << backend.name;
+    EXPECT_NEAR(got.covariance[0], 0.75, 1e-6) << backend.name;
+    EXPECT_EQ(got.covariance[1], 0) << backend.name << ": with a constant channel";
+    EXPECT_EQ(got.covariance[2], 0) << backend.name << ": of a constant channel";
+  }
+}
+
+// A step between the parts of an image that are packed as blocks: what each block's own centre leaves out must come back.
+TEST(moments, means_that_differ_between_blocks) {
+  for (const std::int64_t channels : {3, 130}) {
+    const extents shape{2, channels, 90, 100};
+    const feature_data noise(feature_case{shape});
+    feature_data data(feature_case{shape});
+    for (std::int64_t n = 0; n < 2; ++n)
+      for (std::int64_t c = 0; c < channels; ++c)
+        for (std::int64_t p = 0; p < 9000; ++p) data.map.set(n, c, p, 50.0 * static_cast<double>((p / 1000) * (c % 3 + 1) + n) + noise.map.at(n, c, p));
+    const moments exact = two_pass<double>(data);
+    for (const named_context& backend : all_backends()) {
+      const moments got = moments_sync(accumulated(backend.ctx, data));
+      EXPECT_LE(error_of(got.covariance, exact.covariance, channels).worst, backend.exact ? 1e-12 : 4 * single_epsilon) << backend.name;
+      EXPECT_LE(mean_error(got, exact), single_epsilon) << backend.name;
+    }
+  }
+}
+
+TEST(moments, permuted_channels_permute_the_moments) {
+  const extents shape{1, 150, 6, 8};
+  const feature_data data(feature_case{shape});
+  std::vector<std::int64_t> order(150);
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), std::mt19937(8));
+  feature_data permuted(feature_case{shape});
+  for (std::int64_t c = 0; c < 150; ++c)
+    for (std::int64_t p = 0; p < 48; ++p) permuted.map.set(0, c, p, data.map.at(0, order[static_cast<std::size_t>(c)], p));
+  for (const named_context& backend : all_backends()) {
+    const moments a = moments_sync(accumulated(backend.ctx, data));
+    const moments b = moments_sync(accumulated(backend.ctx, permuted));
+    for (std::int64_t i = 0; i < 150; ++i) {
+      EXPECT_EQ(b.mean[static_cast<std::size_t>(i)], a.mean[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]) << backend.name;
+      for (std::int64_t j = 0; j <= i; ++j) {
+        const double want = a.covariance[static_cast<std::size_t>(packed_index(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(j)]))];
+        ASSERT_NEAR(b.covariance[static_cast<std::size_t>(packed_index(i, j))], want, 1e-6 * std::abs(want) + 1e-6) << backend.name;
+      }
+    }
+  }
+}
+
+TEST(moments, same_bits_for_any_number_of_threads) {
+  const feature_case cases[] = {{{3, 40, 37, 61}, dtype::f32, layout::nchw, weighting::random, 10}, {{2, 200, 23, 31}}, {{5, 17, 2, 2}}, {{1, 130, 101, 93}}};
+  for (const simd_level level : simd_levels())
+    for (const feature_case& c : cases) {
+      const feature_data data(c);
+      const std::vector<double> one = bits_of(accumulated(cpu_at(level, 1).ctx, data));
+      for (const int threads : {2, 3, 5}) {
+        const named_context backend = cpu_at(level, threads);
+        EXPECT_EQ(bits_of(accumulated(backend.ctx, data)), one) << backend.name << ": " << c;
+      }
+    }
+}
+
+TEST(moments, merging_equals_accumulating) {
+  const feature_data parts[] = {feature_data(feature_case{{2, 21, 6, 5}, dtype::f32, layout::nchw, weighting::random, 3, 1}),
+                                feature_data(feature_case{{1, 21, 8, 9}, dtype::f16, layout::nhwc, weighting::none, -2, 2}),
+                                feature_data(feature_case{{3, 21, 4, 4}, dtype::f32, layout::nchw, weighting::none, 0, 3})};
+  for (const named_context& backend : all_backends()) {
+    moments_state at_once;
+    for (const feature_data& part : parts) accumulate_moments(backend.ctx, part.map.view(), part.weights(), at_once);
+    moments_state first = accumulated(backend.ctx, parts[0]);
+    accumulate_moments(backend.ctx, parts[1].map.view(), parts[1].weights(), first);
+    merge(backend.ctx, first, accumulated(backend.ctx, parts[2]));  // one batch: to the last bit
+    EXPECT_EQ(bits_of(first), bits_of(at_once)) << backend.name;
+    EXPECT_EQ(first.images, 6);
+    moments_state rest = accumulated(backend.ctx, parts[1]);
+    accumulate_moments(backend.ctx, parts[2].map.view(), parts[2].weights(), rest);
+    moments_state merged;
+    merge(backend.ctx, merged, accumulated(backend.ctx, parts[0]));
+    merge(backend.ctx, merged, rest);
+    const moments a = moments_sync(merged);
+    const moments b = moments_sync(at_once);
+    EXPECT_LE(error_of(a.covariance, b.covariance, 21).worst, 1e-12) << backend.name;
+    EXPECT_LE(mean_error(a, b), 1e-12) << backend.name;
+    EXPECT_EQ(merged.images, 6);
+  }
+}
+
+// The accumulation over batches is the moments of all images at once.
+TEST(moments, batches_equal_one_pass_over_all_images) {
+  const feature_data all(feature_case{{6, 11, 7, 9}, dtype::f32, layout::nchw, weighting::random, 100});
+  const moments exact = two_pass<double>(all);
+  for (const named_context& backend : all_backends()) {
+    moments_state state;
+    for (std::int64_t n = 0; n < 6; n += 2) {
+      feature_view two = all.map.view();
+      two.data = static_cast<const float*>(two.data) + n * two.image_stride;
+      two.images = 2;
+      pixel_weights weights = all.weights();
+      weights.data += n * weights.image_stride;
+      accumulate_moments(backend.ctx, two, weights, state);
+    }
+    const moments got = moments_sync(state);
+    EXPECT_LE(error_of(got.covariance, exact.covariance, 11).worst, backend.exact ? 1e-11 : 4 * single_epsilon) << backend.name;
+    EXPECT_LE(mean_error(got, exact), backend.exact ? 1e-14 : single_epsilon) << backend.name;
+  }
+}
+
+TEST(moments, images_of_no_weight_change_only_the_count) {
+  const feature_data data(feature_case{{1, 5, 3, 4}});
+  const feature_data nothing(feature_case{{2, 5, 3, 4}, dtype::f32, layout::nchw, weighting::all_zero});
+  for (const named_context& backend : all_backends()) {
+    moments_state state = accumulated(backend.ctx, nothing);
+    EXPECT_EQ(moments_sync(state).covariance, std::vector<double>(15, 0.0)) << backend.name;
+    accumulate_moments(backend.ctx, data.map.view(), {}, state);
+    accumulate_moments(backend.ctx, nothing.map.view(), nothing.weights(), state);
+    EXPECT_EQ(bits_of(state), bits_of(accumulated(backend.ctx, data))) << backend.name;
+    EXPECT_EQ(state.images, 5);
+  }
+}
+
+TEST(moments, non_finite_features_are_named_and_change_nothing) {
+  for (const named_context& backend : all_backends())
+    for (const std::int64_t channels : {20, 140})
+      for (const double value : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+        feature_data data(feature_case{{3, channels, 9, 31}, dtype::f16, layout::nchw, weighting::some_zero});
+        moments_state state = accumulated(backend.ctx, data);
+        const std::vector<double> before = bits_of(state);
+        data.map.set(1, channels - 2, 100, value);
+        data.map.set(2, 0, 0, value);
+        try {
+          accumulate_moments(backend.ctx, data.map.view(), data.weights(), state);
+          FAIL() << backend.name << " took " << value;
+        } catch (const non_finite_error& error) {
+          EXPECT_EQ(error.image_in_batch, 1) << backend.name;
+          EXPECT_EQ(error.channel, channels - 2) << backend.name;
+        }
+        EXPECT_EQ(bits_of(state), before) << backend.name;
+      }
+}
+
+TEST(moments, values_beyond_the_range_of_fp32_products) {
+  for (const std::int64_t channels : {4, 140}) {
+    feature_data data(feature_case{{3, channels, 3, 5}});
+    for (std::int64_t c = 0; c < channels; ++c)
+      for (std::int64_t p = 0; p < 15; ++p) data.map.set(1, c, p, 3e25 * std::cos(static_cast<double>(3 * c + p)));
+    const moments exact = two_pass<double>(data);
+    for (const named_context& backend : all_backends())
+      EXPECT_LE(error_of(moments_sync(accumulated(backend.ctx, data)).covariance, exact.covariance, channels).worst, 1e-10) << backend.name;
+  }
+}
+
+TEST(moments, bad_use_is_refused) {
+  const feature_data data(feature_case{{1, 4, 3, 5}});
+  const feature_data narrow(feature_case{{1, 3, 3, 5}});
+  for (const named_context& backend : all_backends()) {
+    moments_state state = accumulated(backend.ctx, data);
+    const std::vector<double> before = bits_of(state);
+    EXPECT_THROW(accumulate_moments(backend.ctx, narrow.map.view(), {}, state), invalid_argument);
+    EXPECT_THROW(merge(backend.ctx, state, accumulated(backend.ctx, narrow)), invalid_argument);
+    std::vector<float> weights(15, 1.0F);
+    weights[3] = -1;
+    EXPECT_THROW(accumulate_moments(backend.ctx, data.map.view(), {weights.data(), 0}, state), invalid_argument);
+    EXPECT_EQ(bits_of(state), before);
+    feature_view none = data.map.view();
+    none.images = 0;
+    accumulate_moments(backend.ctx, none, {}, state);
+    EXPECT_EQ(bits_of(state), before);
+  }
+  EXPECT_THROW(moments_sync(moments_state{}), invalid_argument);
+}
+
+}  // namespace
+}  // namespace sirfp::test

@@ -1,0 +1,39 @@
+"""Runs the program under test: SIRFP_PROGRAM, or build/sirfp."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = os.environ.get("SIRFP_PROGRAM", str(ROOT / "build" / "sirfp"))
+
+
+def command(*arguments) -> list[str]:
+    return [PROGRAM, *map(str, arguments)]
+
+
+def run(*arguments, **more) -> subprocess.CompletedProcess:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=120, **more)
+
+
+def good(*arguments) -> dict:
+    """The JSON answer of a command that must succeed."""
+    done = run(*arguments, "--json", "--quiet")
+    assert done.returncode == 0, f"{done.args}\n{done.stderr}"
+    assert done.stderr == "", "--quiet leaves stderr empty"
+    return json.loads(done.stdout)
+
+
+def refused(status: int, *arguments, **more) -> str:
+    """The one line on stderr of a command that must fail with that exit code and print no result."""
+    done = run(*arguments, "--quiet", **more)
+    assert done.returncode == status, f"{done.args}\nexit {done.returncode}\n{done.stdout}{done.stderr}"
+    assert done.stdout == ""
+    assert done.stderr.startswith("sirfp: ") and done.stderr.count("\n") == 1 and len(done.stderr) < 700, done.stderr
+    return done.stderr
+
+
+def contents(folder: pathlib.Path) -> set[str]:
+    """Names of everything in a folder, hidden files too: what a failed command must leave as it was."""
+    return {entry.name for entry in folder.iterdir()}

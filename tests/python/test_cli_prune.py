@@ -1,0 +1,209 @@
+"""`sirfp prune`, end to end on a small network, and the same in steps."""
+
+import hashlib
+import json
+import shutil
+
+import photos
+import pytest
+import tiny_networks
+import torch
+from safetensors.torch import load_file
+from sirfp_program import contents, good, refused, run
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prune")
+    tiny_networks.tiny(folder / "net.pt")
+    photos.folder(folder / "images", 6)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pruned(work):
+    result = good(
+        "prune", work / "net.pt", "--images", work / "images", "--flops", 0.5, "-o", work / "slim.pt", "--plan", work / "net.plan"
+    )
+    return work, result
+
+
+def outputs(path, images):
+    net = tiny_networks.load(path)
+    with torch.inference_mode():
+        return torch.cat([net(photos.network_input(image)) for image in sorted(images.iterdir())])
+
+
+def test_slim_loads_in_plain_torch_and_equals_masked(pruned):
+    work, result = pruned
+    good("apply", work / "net.pt", work / "net.plan", "--mask", "-o", work / "masked.pt")
+    original, masked, slim = (outputs(work / name, work / "images") for name in ("net.pt", "masked.pt", "slim.pt"))
+    difference = ((masked - slim).abs().max() / original.abs().max()).item()
+    assert difference <= 1e-4
+    assert result["masked_vs_slim"]["relative"] <= 1e-4 and result["masked_vs_slim"]["images"] == 4
+    assert not torch.equal(slim, original)
+    assert tiny_networks.parameters(work / "masked.pt") >= tiny_networks.parameters(work / "net.pt")
+
+
+def test_costs_are_those_of_the_files(pruned):
+    work, result = pruned
+    assert result["flops"]["after"] <= 0.5 * result["flops"]["before"]
+    assert result["parameters"]["before"] == tiny_networks.parameters(work / "net.pt")
+    assert result["parameters"]["after"] == tiny_networks.parameters(work / "slim.pt")
+    for which, name in (("before", "net.pt"), ("after", "slim.pt")):
+        assert result["file_bytes"][which] == (work / name).stat().st_size
+        assert result["latency_seconds"][which] > 0
+    assert {f["path"] for f in result["files"]} == {str(work / n) for n in ("slim.pt", "net.plan", "net.plan.safetensors")}
+
+
+def test_agreement_is_that_of_the_predictions(pruned):
+    work, result = pruned
+    original, slim = (outputs(work / name, work / "images").argmax(1) for name in ("net.pt", "slim.pt"))
+    assert result["agreement"]["images"] == 6
+    assert result["agreement"]["share"] == pytest.approx((original == slim).double().mean().item(), abs=2e-4)
+
+
+def test_plan_names_widths_weights_and_options(pruned):
+    work, _ = pruned
+    plan = json.loads((work / "net.plan").read_text())
+    text = json.dumps(plan)
+    assert plan["version"] == 1 and "net.plan.safetensors" in text and "least" not in plan
+    assert load_file(work / "net.plan.safetensors")
+    widths = {name: tuple(p.shape) for name, p in tiny_networks.load(work / "slim.pt").named_parameters()}
+    assert widths["head.weight"][0] == tiny_networks.CLASSES
+    assert sum(shape[0] for name, shape in widths.items() if name.endswith("0.weight")) < 16 + 24 + 16 + 24 + 20
+
+
+def test_steps_give_what_prune_gives(pruned):
+    work, _ = pruned
+    good("observe", work / "net.pt", "--images", work / "images", "-o", work / "net.state")
+    good("plan", work / "net.pt", work / "net.state", "--flops", 0.5, "-o", work / "steps.plan")
+    good("apply", work / "net.pt", work / "steps.plan", "--images", work / "images", "-o", work / "steps.pt")
+    one, other = (tiny_networks.load(work / name).state_dict() for name in ("slim.pt", "steps.pt"))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    weights = [hashlib.sha256((work / f"{name}.plan.safetensors").read_bytes()).hexdigest() for name in ("net", "steps")]
+    assert weights[0] == weights[1]
+
+
+def test_verify_accepts_the_slim_network_and_finds_a_changed_one(pruned):
+    work, result = pruned
+    verified = good("verify", work / "net.pt", work / "slim.pt", work / "net.plan", "--images", work / "images")
+    assert verified["masked_vs_slim"]["relative"] <= 1e-4
+    assert verified["agreement"]["share"] == pytest.approx(result["agreement"]["share"], abs=1e-9)
+    changed = tiny_networks.load(work / "slim.pt")
+    with torch.no_grad():
+        next(p for n, p in changed.named_parameters() if n == "head.weight").mul_(1.01)
+    changed.save(str(work / "changed.pt"))
+    done = run("verify", work / "net.pt", work / "changed.pt", work / "net.plan", "--images", work / "images", "--quiet")
+    assert done.returncode == 1
+    assert "masked and slim network differ by 0.0" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_weights_of_another_plan_are_refused(pruned, tmp_path):
+    work, _ = pruned
+    shutil.copy(work / "net.plan", tmp_path / "net.plan")
+    data = bytearray((work / "net.plan.safetensors").read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "net.plan.safetensors").write_bytes(data)
+    assert "net.plan.safetensors" in refused(2, "apply", work / "net.pt", tmp_path / "net.plan", "-o", tmp_path / "slim.pt")
+    (tmp_path / "net.plan.safetensors").unlink()
+    assert "net.plan.safetensors" in refused(2, "apply", work / "net.pt", tmp_path / "net.plan", "-o", tmp_path / "slim.pt")
+    assert contents(tmp_path) == {"net.plan"}
+
+
+def test_apply_without_moments_says_what_is_missing(pruned, tmp_path):
+    work, _ = pruned
+    good("plan", work / "net.pt", work / "net.state", "--flops", 0.5, "--compensate", "none", "-o", tmp_path / "bare.plan")
+    assert contents(tmp_path) == {"bare.plan"}
+    done = good("apply", work / "net.pt", tmp_path / "bare.plan", "-o", tmp_path / "bare.pt")
+    assert done["masked_vs_slim"]["on_noise"]
+    line = refused(2, "apply", work / "net.pt", tmp_path / "bare.plan", "--compensate", "ls", "-o", tmp_path / "ls.pt")
+    assert "--state STATE" in line and "--images DIR" in line
+    ls = ("apply", work / "net.pt", tmp_path / "bare.plan", "--compensate", "ls")
+    from_state = good(*ls, "--state", work / "net.state", "-o", tmp_path / "a.pt")
+    from_images = good(*ls, "--images", work / "images", "-o", tmp_path / "b.pt")
+    assert from_state["masked_vs_slim"]["on_noise"] and not from_images["masked_vs_slim"]["on_noise"]
+    one, other = (tiny_networks.load(tmp_path / name).state_dict() for name in ("a.pt", "b.pt"))
+    assert all(torch.allclose(one[key], other[key], atol=1e-6) for key in one)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_result_does_not_depend_on_threads(pruned, tmp_path, threads):
+    work, _ = pruned
+    good("observe", work / "net.pt", "--images", work / "images", "--threads", threads, "-o", tmp_path / "state")
+    good("plan", work / "net.pt", tmp_path / "state", "--flops", 0.5, "--threads", threads, "-o", tmp_path / "plan")
+    kept = [json.loads(p.read_text())["groups"] for p in (tmp_path / "plan", work / "net.plan")]
+    assert [g["kept"] for g in kept[0]] == [g["kept"] for g in kept[1]]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--preset", "paper", "--backbone", "stem"),
+        ("--params", 0.6, "--compensate", "constant"),
+        ("--allocate", "threshold", "--redundancy-scale", "cosine", "--round-to", 4),
+        ("--keep", "stem.0=0.75", "--lock", "fuse*"),
+        ("--pixel-weights", "edge", "--batch", 4, "--compensate", "none"),
+        ("--dtype", "bf16", "--size", "40x56", "--limit", 3, "--bgr", "--mean", "0.1,0.2,0.3", "--std", "1,2,3", "--scale", "0.01"),
+    ],
+    ids=lambda options: options[0].strip("-"),
+)
+def test_options(work, tmp_path, options):
+    target = () if "--params" in options else ("--flops", 0.7)
+    result = good("prune", work / "net.pt", "--images", work / "images", *target, *options, "-o", tmp_path / "slim.pt")
+    share = result["parameters"] if "--params" in options else result["flops"]
+    assert share["after"] <= (0.6 if "--params" in options else 0.7) * share["before"]
+    groups = {g["name"]: g for g in result["groups"]}
+    if "--keep" in options:
+        assert groups["stem.0"]["kept"] == 12 and groups["fuse.0"]["kept"] == 20 and groups["fuse.0"]["locked"]
+    if "--size" in options:
+        assert result["calibration_images"] == 3
+        recorded = {"size": "40x56", "bgr": True, "scale": 0.01, "mean": [0.1, 0.2, 0.3], "std": [1, 2, 3]}
+        assert result["options"]["calibration"]["images"] == recorded
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_network(work, tmp_path, dtype):
+    net = tiny_networks.half(tmp_path / "half.pt", dtype)
+    result = good("prune", net, "--images", work / "images", "--flops", 0.5, "-o", tmp_path / "slim.pt", "--plan", tmp_path / "plan")
+    assert result["masked_vs_slim"]["relative"] <= 1e-4
+    slim = tiny_networks.load(tmp_path / "slim.pt")
+    assert {p.dtype for p in slim.parameters()} == {dtype}
+    with torch.inference_mode():
+        assert slim(torch.rand(1, 3, *tiny_networks.SIZE).to(dtype)).isfinite().all()
+    verified = good("verify", net, tmp_path / "slim.pt", tmp_path / "plan", "--images", work / "images")
+    assert verified["masked_vs_slim"]["relative"] <= 1e-4
+
+
+def test_text_report_ends_with_python_that_runs(work, tmp_path):
+    done = run("prune", work / "net.pt", "--images", work / "images", "--flops", 0.5, "-o", tmp_path / "slim.pt", "--limit", 2)
+    assert done.returncode == 0
+    assert "observing 2/2 images" in done.stderr and "\r" not in done.stderr
+    for word in ("FLOPs", "multiply-adds", "parameters", "file", "latency", "agreement", "masked vs slim", "written:"):
+        assert word in done.stdout
+    program = "\n".join(line.strip() for line in done.stdout.splitlines()[-3:])
+    names = {"image": torch.rand(1, 3, *tiny_networks.SIZE)}
+    exec(program, names)
+    assert names["output"].shape == (1, tiny_networks.CLASSES, *tiny_networks.SIZE)
+
+
+def test_existing_output_is_replaced_and_mask_keeps_the_size(work, tmp_path):
+    (tmp_path / "out.pt").write_text("something else")
+    result = good("prune", work / "net.pt", "--images", work / "images", "--flops", 0.5, "--mask", "-o", tmp_path / "out.pt")
+    assert result["masked"] and contents(tmp_path) == {"out.pt"}
+    shapes = {name: p.shape for name, p in tiny_networks.load(work / "net.pt").named_parameters()}
+    masked = {name: p.shape for name, p in tiny_networks.load(tmp_path / "out.pt").named_parameters()}
+    assert shapes.items() <= masked.items()
+
+
+def test_inspect_needs_no_images(work):
+    result = good("inspect", work / "net.pt", "--size", "48x64")
+    assert result["input"] == [1, 3, 48, 64]
+    assert result["parameters"] == tiny_networks.parameters(work / "net.pt")
+    assert sum(layer["flops"] for layer in result["layers"]) == pytest.approx(result["flops"])
+    stem = next(layer for layer in result["layers"] if layer["place"] == "stem.0")
+    assert stem["flops"] == 2 * 16 * 3 * 9 * 24 * 32
+    groups = {g["name"]: g for g in result["groups"]}
+    assert groups["head"]["locked"] and not groups["stem.0"]["locked"]
+    assert "stem.0" in run("inspect", work / "net.pt", "--size", "48x64").stdout
