@@ -33,7 +33,9 @@ struct allocation {
 };
 
 // Meets the target: the cost is at or below it, and undoing the last step would exceed it (percentile_scan: first percentile at or below).
-// Every block of a group keeps the same number. Throws invalid_argument: a fraction outside (0, 1], an unreachable target (names the
+// Every block of a group keeps the same number. Kept are the highest scores; equal scores go in the order of elimination. Where a group
+// has several units (one a layer), a channel counts with its best score, which keeps the union of the layers' best; the percentile scan
+// takes the union of the layers' masks as the authors do, with their floor max(1, int(floor * C)) in every layer. Throws invalid_argument: a fraction outside (0, 1], an unreachable target (names the
 // smallest reachable fraction), a keep pattern that matches no group.
 allocation allocate_widths(const cost_model& model, const channel_graph& graph, const std::vector<ranked_unit>& ranking, const allocation_options& options);
 

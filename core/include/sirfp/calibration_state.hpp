@@ -29,7 +29,9 @@ struct calibration_state {
 void save_state(const std::filesystem::path& path, const calibration_state& state);
 // Throws invalid_argument with the path: no such file, not safetensors, truncated, another kind, a newer version, inconsistent shapes.
 calibration_state load_state(const context& ctx, const std::filesystem::path& path);
-// Refuses another network (first difference), other options, EMA states, and an image that both have counted (names it).
+// As if `other`'s images had been counted after `state`'s; an image pending in one and counted in the other is pending no more.
+// Throws invalid_argument, with `state` as it was: another network (first difference), other options (compared as JSON), EMA states, an
+// image that both have counted (names it), a layer or site that one lacks.
 void merge(const context& ctx, calibration_state& state, const calibration_state& other);
 
 }  // namespace sirfp
