@@ -16,9 +16,9 @@ namespace sirfp {
 
 struct calibration_state {
   network_fingerprint network;
-  std::string options;              // JSON text of the observe and image options; states with other options do not merge
-  std::vector<std::string> images;  // names, in the order they were counted
-  std::vector<std::string> pending; // names still to be counted; empty once complete
+  std::string options;                             // JSON text of the observe and image options; states with other options do not merge
+  std::vector<std::string> images;                 // names, in the order they were counted
+  std::vector<std::string> pending;                // names still to be counted; empty once complete
   std::map<std::string, similarity_state> layers;  // by observed_layer::name
   std::map<std::string, edge_state> edges;         // by observed_layer::name; may be empty
   std::map<std::string, moments_state> sites;      // by consumer_site::name

@@ -17,14 +17,15 @@ namespace sirfp {
 struct planned_group {
   std::string name;
   std::int64_t channels = 0;
-  std::string lock_reason;            // empty when not locked
-  std::vector<std::int32_t> kept;     // ascending
-  std::vector<std::int32_t> order;    // elimination order; of several units one after another
+  std::string lock_reason;          // empty when not locked
+  std::vector<std::int32_t> kept;   // ascending
+  std::vector<std::int32_t> order;  // elimination order; of several units one after another
   std::vector<double> marginals;
   std::vector<double> scores;
 };
 
-// Positions of one parameter's axis that stay; an axis that loses nothing is not listed. blocks > 1: the b-th equal part of `kept` (indices within the block) serves the rows of block b.
+// Positions of one parameter's axis that stay; an axis that loses nothing is not listed.
+// blocks > 1: the b-th equal part of `kept` (indices within the block) serves the rows of block b.
 struct parameter_slice {
   std::string parameter;
   std::int32_t axis = 0;
@@ -32,7 +33,8 @@ struct parameter_slice {
   std::vector<std::int64_t> kept;
 };
 
-// Only literals that change are listed. Integer literal `element` of argument `argument` of operator `op` (index and "name@place" in the op list) changes from one value to another.
+// Integer literal `element` of argument `argument` of operator `op` (index and "name@place" in the op list) changes from one value to
+// another. Only literals that change are listed.
 struct literal_edit {
   std::int32_t op = -1;
   std::string place;
