@@ -1,5 +1,7 @@
 #include "added_biases.hpp"
 
+#include <algorithm>
+
 #include <set>
 
 #include "graph_edits.hpp"
@@ -40,6 +42,23 @@ std::vector<added_tensor> bias_tensors(const captured_network& captured, const c
 void connect_biases(rebuilt_network& built, const captured_network& captured, const channel_graph& graph, const compensated_weights& weights) {
   for (const auto& [weight, bias] : weights.added_biases)
     for (const std::int32_t op : readers_of(weight, captured, graph)) connect_bias(built, captured, op, bias);
+}
+
+std::string added_bias_name(const std::string& weight, const captured_network& captured, const compensated_weights& result) {
+  std::string name;
+  if (weight.starts_with('$')) {
+    name = "sirfp_bias_" + weight.substr(weight.rfind('.') + 1);
+  } else {
+    const bool plain = weight == "weight" || weight.ends_with(".weight");
+    name = plain ? weight.substr(0, weight.size() - 6) + "bias" : weight + "_bias";
+  }
+  const auto taken = [&](const std::string& candidate) {
+    return result.tensors.contains(candidate) || std::any_of(captured.ops.values.begin(), captured.ops.values.end(), [&](const op_value& v) {
+             return v.kind != op_value::role::activation && v.name == candidate;
+           });
+  };
+  while (taken(name)) name += "_added";
+  return name;
 }
 
 }  // namespace sirfp::adapter

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "added_biases.hpp"
 #include "network_tensors.hpp"
 #include "pooled_moments.hpp"
 #include "sirfp/adapter/apply.hpp"
@@ -17,24 +18,6 @@ std::vector<std::uint8_t> kept_flags(const channel_layout& layout, const channel
   std::vector<std::uint8_t> kept(layout.size());
   std::transform(layout.begin(), layout.end(), kept.begin(), [&](const channel_ref& c) { return static_cast<std::uint8_t>(is_kept(c, mask)); });
   return kept;
-}
-
-// The name of the bias that a weight's consumer is given: beside the weight, free in the network.
-std::string bias_name(const std::string& weight, const captured_network& captured, const compensated_weights& result) {
-  std::string name;
-  if (weight.starts_with('$')) {
-    name = "sirfp_bias_" + weight.substr(weight.rfind('.') + 1);
-  } else {
-    const bool plain = weight == "weight" || weight.ends_with(".weight");
-    name = plain ? weight.substr(0, weight.size() - 6) + "bias" : weight + "_bias";
-  }
-  const auto taken = [&](const std::string& candidate) {
-    return result.tensors.contains(candidate) || std::any_of(captured.ops.values.begin(), captured.ops.values.end(), [&](const op_value& v) {
-             return v.kind != op_value::role::activation && v.name == candidate;
-           });
-  };
-  while (taken(name)) name += "_added";
-  return name;
 }
 
 class compensator {
@@ -104,7 +87,7 @@ class compensator {
 
   void absorb(const offset_sink& sink, const at::Tensor& offset, const std::string& weight, const at::TensorOptions& options) {
     if (sink.type == offset_sink::kind::added_bias) {
-      const std::string name = bias_name(weight, captured_, result_);
+      const std::string name = added_bias_name(weight, captured_, result_);
       result_.added_biases[weight] = name;
       result_.tensors[name] = offset.to(options);
       return;

@@ -1,0 +1,50 @@
+// Joint redundancy on a real network (METHOD 4, 6, 7): consumer metrics from its weights, sensitivity from partial forward passes, and the
+// sequential refit.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sirfp/adapter/apply.hpp"
+#include "sirfp/adapter/capture.hpp"
+#include "sirfp/channel_graph.hpp"
+#include "sirfp/context.hpp"
+#include "sirfp/moments.hpp"
+#include "sirfp/removal_curve.hpp"
+
+namespace sirfp::adapter {
+
+// Called as work goes on; may throw to stop it (nothing is left half done).
+using progress_listener = std::function<void(std::int64_t done, std::int64_t total)>;
+
+// Covariance and consumer metric of every site that has moments. Throws invalid_argument for a weight that is not finite (names it).
+std::vector<joint_site> joint_sites(const network& net, const captured_network& captured, const channel_graph& graph,
+                                    const std::map<std::string, moments_state>& sites);
+
+struct sensitivity_options {
+  std::vector<double> points = {0.5, 0.25, 0.1};  // share of the width that stays
+  double lambda = 1e-3;
+  progress_listener progress;
+};
+
+// Cuts each curve's group alone to the given widths, with least-squares compensation, and measures what the network's output loses:
+//   sum (y_cut - y)^2 / sum (y - mean y)^2     over all elements of all batches,
+// y the output before a final interpolation, softmax or argmax. Partial forward passes: each starts at the group's first consumer.
+std::vector<sensitivity_curve> measure_sensitivity(const network& net, const captured_network& captured, const channel_graph& graph,
+                                                   std::span<const removal_curve> curves, const std::map<std::string, moments_state>& sites,
+                                                   const std::vector<at::Tensor>& batches, const sensitivity_options& options);
+
+struct refit_options {
+  double lambda = 1e-3;
+  progress_listener progress;
+};
+
+// One layer-wise sweep (METHOD 7): d = a site in the original network, z = the same site in the one that is cut and refitted so far;
+//   A = E + (S_dz - E S_zz)(S_zz + lambda mean(diag S_zz) I)^-1,  b = m_d - A m_z,  W' = W A,  bias += sum_t W_t b
+// for every consumer of the site. Returns full-size weights; removed columns are 0. Holds the live tensors of all batches, of both networks.
+compensated_weights refit(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph,
+                          const channel_mask& mask, const std::vector<at::Tensor>& batches, const refit_options& options);
+
+}  // namespace sirfp::adapter

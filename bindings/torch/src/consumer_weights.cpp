@@ -1,0 +1,108 @@
+#include "consumer_weights.hpp"
+
+#include <ATen/ATen.h>
+
+#include <set>
+
+#include "graph_edits.hpp"
+#include "sirfp/expects.hpp"
+#include "slices.hpp"
+
+namespace sirfp::adapter {
+namespace {
+
+const op& op_at(const captured_network& captured, std::int32_t index) { return captured.ops.ops.at(static_cast<std::size_t>(index)); }
+const torch::jit::Node* node_at(const captured_network& captured, std::int32_t index) {
+  return captured.nodes.at(static_cast<std::size_t>(index));
+}
+const std::string& name_at(const captured_network& captured, std::int32_t value) {
+  return captured.ops.values.at(static_cast<std::size_t>(value)).name;
+}
+
+std::size_t argument_holding(const op& reader, std::int32_t value) {
+  for (std::size_t a = 0; a < reader.arguments.size(); ++a)
+    if (reader.arguments[a].type == op_argument::kind::tensor && reader.arguments[a].values.at(0) == value) return a;
+  throw failure(text(reader.name, " at ", reader.place, " does not read its weight"));
+}
+
+at::Tensor part_of(const at::Tensor& weight, const consumer& reader) {
+  const std::int64_t rows = weight.size(0) / reader.blocks;
+  return weight.narrow(0, reader.block * rows, rows);
+}
+
+// aten::batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled)
+constexpr std::size_t norm_weight = 1, norm_mean = 3, norm_variance = 4, norm_epsilon = 7;
+
+}  // namespace
+
+at::Tensor block_of(const at::Tensor& weight, const consumer& reader) {
+  at::Tensor part = part_of(weight, reader);
+  if (reader.input_axis == 0) part = part.transpose(0, 1);
+  return part.reshape({part.size(0), part.size(1), -1});
+}
+
+void zero_positions(at::Tensor& weight, const consumer& reader, const std::vector<std::int64_t>& positions) {
+  if (!positions.empty()) part_of(weight, reader).index_fill_(reader.input_axis, at::tensor(positions, at::kLong), 0);
+}
+
+std::vector<std::int64_t> removed_positions(const channel_layout& layout, const channel_mask& mask) {
+  std::vector<std::int64_t> removed;
+  for (std::size_t i = 0; i < layout.size(); ++i)
+    if (!is_kept(layout[i], mask)) removed.push_back(static_cast<std::int64_t>(i));
+  return removed;
+}
+
+at::Tensor norm_gain(const network& net, const captured_network& captured, const consumer& reader) {
+  if (reader.norm < 0) return {};
+  const op& norm = op_at(captured, reader.norm);
+  const auto tensor = [&](std::size_t argument) {
+    const op_argument& given = norm.arguments.at(argument);
+    return given.type == op_argument::kind::tensor ? tensor_of(net, captured, given.values.at(0)).to(at::kDouble) : at::Tensor();
+  };
+  const at::Tensor variance = tensor(norm_variance);
+  if (!variance.defined() || norm.arguments.at(norm_epsilon).floats.empty()) return {};
+  const at::Tensor gamma = tensor(norm_weight);
+  const at::Tensor inverse = 1 / (variance + norm.arguments[norm_epsilon].floats[0]);
+  return gamma.defined() ? gamma * gamma * inverse : inverse;
+}
+
+std::vector<argument_override> overrides_of_reader(const captured_network& captured, const consumer& reader, const compensated_weights& weights) {
+  std::vector<argument_override> overrides;
+  const auto add = [&](std::int32_t op_index, std::size_t argument, const std::string& name) {
+    const auto found = weights.tensors.find(name);
+    if (found != weights.tensors.end()) overrides.push_back({node_at(captured, op_index), argument, found->second});
+  };
+  const op& operation = op_at(captured, reader.op);
+  const std::string& weight = name_at(captured, reader.weight);
+  add(reader.op, argument_holding(operation, reader.weight), weight);
+  if (reader.bias >= 0) add(reader.op, argument_holding(operation, reader.bias), name_at(captured, reader.bias));
+  if (const auto bias = weights.added_biases.find(weight); bias != weights.added_biases.end())
+    add(reader.op, static_cast<std::size_t>(bias_argument(operation.name)), bias->second);
+  if (reader.norm < 0) return overrides;
+  const op_argument& mean = op_at(captured, reader.norm).arguments.at(norm_mean);
+  if (mean.type == op_argument::kind::tensor) add(reader.norm, norm_mean, name_at(captured, mean.values.at(0)));
+  return overrides;
+}
+
+std::vector<argument_override> overrides_of(const network& net, const captured_network& captured, const channel_graph& graph,
+                                            const channel_mask& mask, const compensated_weights& weights) {
+  compensated_weights zeroed = weights;
+  std::set<std::string> own;  // tensors that are copies already
+  for (const consumer_site& site : graph.sites) {
+    const std::vector<std::int64_t> removed = removed_positions(site.layout, mask);
+    if (removed.empty()) continue;
+    for (const consumer& reader : site.consumers) {
+      const std::string& name = name_at(captured, reader.weight);
+      at::Tensor& weight = zeroed.tensors.try_emplace(name, tensor_of(net, captured, reader.weight)).first->second;
+      if (own.insert(name).second) weight = weight.clone();
+      zero_positions(weight, reader, removed);
+    }
+  }
+  std::vector<argument_override> overrides;
+  for (const consumer_site& site : graph.sites)
+    for (const consumer& reader : site.consumers)
+      for (argument_override& change : overrides_of_reader(captured, reader, zeroed)) overrides.push_back(std::move(change));
+  return overrides;
+}
+
+}  // namespace sirfp::adapter

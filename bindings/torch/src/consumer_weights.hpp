@@ -1,0 +1,29 @@
+// A dense consumer's weight as the engine's maths sees it, and its operators' arguments that a compensation replaces.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sirfp/adapter/apply.hpp"
+#include "stepper.hpp"
+
+namespace sirfp::adapter {
+
+// The rows of the weight that read the consumer's site, [outputs, inputs, taps], a view where strides allow: one block of a grouped
+// convolution, input and output swapped for a transposed one.
+at::Tensor block_of(const at::Tensor& weight, const consumer& reader);
+// The site's removed positions set to 0 in the weight's block.
+void zero_positions(at::Tensor& weight, const consumer& reader, const std::vector<std::int64_t>& positions);
+std::vector<std::int64_t> removed_positions(const channel_layout& layout, const channel_mask& mask);
+
+// gamma^2 / (running_var + eps) of the BatchNorm that alone reads the consumer, double [all outputs]; undefined where there is none.
+at::Tensor norm_gain(const network& net, const captured_network& captured, const consumer& reader);
+
+// The arguments of one reader (and of the BatchNorm behind it) that `weights` has other tensors for.
+std::vector<argument_override> overrides_of_reader(const captured_network& captured, const consumer& reader, const compensated_weights& weights);
+
+// What running the network with `weights` and without the removed channels replaces: weights with their removed columns 0, biases, means.
+std::vector<argument_override> overrides_of(const network& net, const captured_network& captured, const channel_graph& graph,
+                                            const channel_mask& mask, const compensated_weights& weights);
+
+}  // namespace sirfp::adapter

@@ -1,0 +1,43 @@
+#include "stepper.hpp"
+
+namespace sirfp::adapter {
+
+using torch::jit::IValue;
+using torch::jit::Stack;
+
+stepper::stepper(std::shared_ptr<const program> code, const at::Tensor& input) : code_(std::move(code)), state_(code_->slots, nullptr) {
+  if (code_->input >= 0) state_.slot(code_->input) = input;
+}
+
+at::Tensor stepper::input(std::size_t argument) const { return state_.slot(instruction_at().inputs.at(argument).slot).toTensor(); }
+
+// Whoever else holds the tensor must not see it written; later readers of the same value must.
+void stepper::isolate(const instruction& next, Stack& stack) {
+  const c10::FunctionSchema* schema = next.node->maybeSchema();
+  if (schema == nullptr || !schema->is_mutable()) return;
+  const auto& arguments = schema->arguments();
+  for (std::size_t i = 0; i < arguments.size() && i < stack.size(); ++i) {
+    const auto* alias = arguments[i].alias_info();
+    if (alias == nullptr || !alias->isWrite() || !stack[i].isTensor()) continue;
+    stack[i] = stack[i].toTensor().clone();
+    if (!next.inputs[i].last_use) state_.slot(next.inputs[i].slot) = stack[i];
+  }
+}
+
+const torch::jit::Node* stepper::step(std::vector<IValue>* outputs) {
+  const c10::InferenceMode guard;
+  const instruction& next = instruction_at();
+  Stack stack;
+  state_.load(next.inputs, stack);
+  if (const auto changes = overrides_.find(next.node); changes != overrides_.end())
+    for (const auto& [argument, tensor] : changes->second) stack.at(argument) = tensor;
+  isolate(next, stack);
+  state_.run(next, stack);
+  if (outputs != nullptr) *outputs = stack;
+  state_.store(next.outputs, stack);
+  state_.finish(next);
+  ++position_;
+  return next.node;
+}
+
+}  // namespace sirfp::adapter
