@@ -38,6 +38,7 @@ void plan_command(const plan_arguments& arguments) {
   const session opened(open_network(arguments.network, arguments.common), example, chosen.lock);
   expect_state_of(opened, state, arguments.state);
   expect_prunable(opened);
+  expect_backbone(opened, chosen.ranking.backbone);
   announce(style, "planning");
   plan made = plan_from_state(opened, state, chosen, arguments.state);
   announce(style, "compensating");

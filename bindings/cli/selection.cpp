@@ -1,24 +1,12 @@
 #include "selection.hpp"
 
 #include "sirfp/expects.hpp"
+#include "sirfp/preset.hpp"
 
 namespace sirfp::cli {
 namespace {
 
 constexpr const char* group = "What goes";
-constexpr double paper_edge_weight = 0.4;
-
-selection paper_preset() {
-  selection chosen;
-  chosen.preset = "paper";
-  chosen.ranking.coupled = coupling::mask_union;
-  chosen.ranking.edge_weight = paper_edge_weight;
-  chosen.allocation.allocate = allocator::threshold;
-  chosen.allocation.percentile_scan = true;
-  chosen.allocation.round_to = 1;
-  chosen.compensate = compensation::constant;
-  return chosen;
-}
 
 redundancy_scale scale_from(const std::string& name) {
   if (name == "reference") return redundancy_scale::reference;
@@ -83,7 +71,12 @@ void add_selection_options(CLI::App& app, selection_arguments& arguments) {
 }
 
 selection resolve(const selection_arguments& arguments) {
-  selection chosen = arguments.preset == "paper" ? paper_preset() : selection();
+  selection chosen;
+  chosen.preset = arguments.preset.value_or("default");
+  const preset start = make_preset(chosen.preset);
+  chosen.ranking = start.ranking;
+  chosen.allocation = start.widths;
+  chosen.compensate = start.compensate;
   set_target(arguments, chosen.allocation);
   chosen.ranking.backbone = arguments.backbone;
   chosen.lock = arguments.lock;
@@ -97,12 +90,12 @@ selection resolve(const selection_arguments& arguments) {
   if (arguments.allocate) {
     const bool threshold = *arguments.allocate == "threshold";
     chosen.allocation.allocate = threshold ? allocator::threshold : allocator::uniform;
-    chosen.allocation.percentile_scan = threshold && chosen.preset == "paper";
+    chosen.allocation.percentile_scan = threshold && start.widths.percentile_scan;
   }
   return chosen;
 }
 
-bool preset_needs_edges(const selection_arguments& arguments) { return arguments.preset == "paper"; }
+bool preset_needs_edges(const selection_arguments& arguments) { return make_preset(arguments.preset.value_or("default")).edge_score; }
 
 std::string name_of(compensation how) {
   switch (how) {
