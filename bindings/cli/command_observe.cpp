@@ -84,6 +84,7 @@ void observe(const observe_arguments& arguments) {
   announce(style, "analysing " + arguments.network);
   const session opened(std::move(net), images.example(), arguments.selection.lock);
   expect_prunable(opened);
+  expect_backbone(opened, arguments.selection.backbone);
 
   const bool edges = arguments.calibration.edges || preset_needs_edges(arguments.selection);
   const calibration_options options = resolve(arguments.calibration, edges, arguments.selection.backbone);

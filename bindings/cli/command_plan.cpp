@@ -45,6 +45,7 @@ void plan_command(const plan_arguments& arguments) {
   const session opened(open_network(arguments.network, arguments.common), example, chosen.lock);
   expect_state_of(opened, state, arguments.state);
   expect_prunable(opened);
+  expect_backbone(opened, chosen.ranking.backbone);
   announce(style, "planning");
   std::vector<at::Tensor> sample;
   if (images && chosen.widths == width_rule::measured) sample = inputs_of(*images, sensitivity_images);

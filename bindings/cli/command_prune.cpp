@@ -101,6 +101,7 @@ void prune(const prune_arguments& arguments) {
   announce(style, "analysing " + arguments.network);
   const session opened(std::move(net), images.example(), chosen.lock);
   expect_prunable(opened);
+  expect_backbone(opened, chosen.ranking.backbone);
   expect_reachable(opened, chosen);
   check_interrupt();
 

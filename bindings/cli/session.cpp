@@ -5,6 +5,7 @@
 
 #include "sirfp/adapter/observe.hpp"
 #include "sirfp/expects.hpp"
+#include "sirfp/nearest.hpp"
 
 namespace sirfp::cli {
 namespace {
@@ -47,6 +48,17 @@ void expect_prunable(const session& opened) {
   }
   const std::string why = opened.graph.groups.empty() ? "it has no convolution or linear layer" : opened.graph.groups.front().lock_reason;
   throw invalid_argument(text(opened.net.path.string(), ": no group of channels can be pruned; expected at least one (", why, ")"));
+}
+
+void expect_backbone(const session& opened, const std::string& prefix) {
+  std::vector<std::string> names;
+  for (const observed_layer& layer : opened.graph.layers) {
+    if (layer.name.starts_with(prefix)) return;
+    names.push_back(layer.name);
+  }
+  const std::string close = nearest(prefix, names);
+  throw invalid_argument(
+      text("--backbone ", prefix, ": no observed layer of ", opened.net.path.string(), " starts with it; the nearest is ", close));
 }
 
 at::Tensor noise_input(const std::vector<std::int64_t>& shape, const common_options& common) {

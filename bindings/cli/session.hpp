@@ -36,6 +36,9 @@ struct session {
 // Throws invalid_argument with the first lock's reason when no group can be pruned.
 void expect_prunable(const session& opened);
 
+// Throws invalid_argument if no observed layer's name starts with `prefix`.
+void expect_backbone(const session& opened, const std::string& prefix);
+
 // An example of one image of that size, when no real one is at hand: noise, the same for the same seed.
 at::Tensor noise_input(const std::vector<std::int64_t>& shape, const common_options& common);
 
