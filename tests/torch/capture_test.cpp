@@ -2,6 +2,7 @@
 #include "sirfp/adapter/capture.hpp"
 
 #include <gtest/gtest.h>
+#include <torch/csrc/jit/ir/irparser.h>
 
 #include <algorithm>
 
@@ -96,14 +97,32 @@ TEST(capture, literals_of_mixed_lists_are_marked_one_by_one) {
   EXPECT_EQ(run.named("aten::view").arguments[1].literal, (std::vector<std::uint8_t>{0, 1, 1}));
 }
 
+// What torch.jit.trace leaves of `x.view(x.size(0), -1, x.size(3) // 2)`.
+torch::jit::Module traced_view() {
+  torch::jit::Module module(c10::QualifiedName("__torch__.traced"), std::make_shared<torch::jit::CompilationUnit>(), true);
+  auto graph = std::make_shared<torch::jit::Graph>();
+  torch::jit::parseIR(R"(graph(%self, %x : Tensor):
+      %zero : int = prim::Constant[value=0]()
+      %three : int = prim::Constant[value=3]()
+      %rest : int = prim::Constant[value=-1]()
+      %two : int = prim::Constant[value=2]()
+      %two_tensor : Tensor = prim::NumToTensor(%two)
+      %n : int = aten::size(%x, %zero)
+      %w : int = aten::size(%x, %three)
+      %w_tensor : Tensor = prim::NumToTensor(%w)
+      %half_tensor : Tensor = aten::floor_divide(%w_tensor, %two_tensor)
+      %half : int = aten::Int(%half_tensor)
+      %shape : int[] = prim::ListConstruct(%n, %rest, %half)
+      %y : Tensor = aten::view(%x, %shape)
+      return (%y))",
+                      graph.get());
+  graph->inputs()[0]->setType(module.type());
+  module.type()->addMethod(module._ivalue()->compilation_unit()->create_function(c10::QualifiedName(*module.type()->name(), "forward"), graph));
+  return module;
+}
+
 TEST(capture, traced_shape_tensors_are_numbers) {
-  // What torch.jit.trace leaves of `x.view(x.size(0), -1, x.size(3) // 2)`.
-  const captured_run run(plain_network().define(
-      "def forward(self, x):\n"
-      "  n = torch.size(x, 0)\n"
-      "  w = ops.prim.NumToTensor(torch.size(x, 3))\n"
-      "  half = torch.floor_divide(w, torch.tensor(2))\n"
-      "  return torch.view(x, [n, -1, int(half)])\n"));
+  const captured_run run(traced_view());
   ASSERT_EQ(run.names(), (strings{"aten::view"}));
   const op_argument& sizes = run.named("aten::view").arguments[1];
   EXPECT_EQ(sizes.ints, (ints{1, -1, 5}));
