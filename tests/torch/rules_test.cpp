@@ -6,6 +6,7 @@
 
 #include "../support/masked_and_slim.hpp"
 #include "../support/script_network.hpp"
+#include "sirfp/expects.hpp"
 
 namespace sirfp::test {
 namespace {
