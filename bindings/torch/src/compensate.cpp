@@ -37,6 +37,18 @@ std::string bias_name(const std::string& weight, const captured_network& capture
   return name;
 }
 
+// A transposed convolution lays its taps side by side over stride x stride output pixels: a constant input reaches each of them through
+// that share of the taps on average (and not the same taps: a bias for all of them is approximate).
+double share_of_taps(const op& reader, const consumer& use, std::int64_t weight_axes) {
+  constexpr std::size_t stride_argument = 3;
+  const bool transposed = use.input_axis == 0 && weight_axes > 2;
+  if (!transposed) return 1;
+  const std::vector<std::int64_t>& stride = reader.arguments.at(stride_argument).ints;
+  double outputs = 1;
+  for (std::int64_t axis = 2; axis < weight_axes; ++axis) outputs *= static_cast<double>(stride.size() == 1 ? stride[0] : stride.at(static_cast<std::size_t>(axis - 2)));
+  return 1 / outputs;
+}
+
 class compensator {
  public:
   compensator(const network& net, const captured_network& captured, const channel_graph& graph, const channel_mask& mask,
@@ -63,9 +75,11 @@ class compensator {
     }
     const at::Tensor original = tensor_of(net_, captured_, weight);
     at::Tensor folded = original.to(at::kDouble).clone(at::MemoryFormat::Contiguous);
-    const std::vector<double> offset = fold_blocks(folded, readings);
+    const consumer& reader = *readings.front().reader;
+    const double share = share_of_taps(captured_.ops.ops.at(static_cast<std::size_t>(reader.op)), reader, original.dim());
+    const at::Tensor offset = at::tensor(fold_blocks(folded, readings), at::kDouble) * share;
     result_.tensors[value.name] = folded.to(original.options());
-    absorb(sink, at::tensor(offset, at::kDouble), value.name, original.options());
+    absorb(sink, offset, value.name, original.options());
   }
 
   // Every block of the weight's rows (a weight without groups is one block) predicts from its own site.
