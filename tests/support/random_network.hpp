@@ -273,7 +273,7 @@ class random_network {
       const map* y = partner(x, [&](const map& m) { return m.height == x.height; });
       if (y != nullptr) x = emit("torch.cat([" + x.name + ", " + y->name + "], 1)", {"", x.channels + y->channels, x.height, x.width});
     }
-    const map head = conv(x, {.in = x.channels, .out = 3, .kernel = pick({1, 3}), .padding = 0, .bias = chance(0.5)});
+    const map head = conv(x, {.in = x.channels, .out = 3, .kernel = x.height < 3 ? 1 : pick({1, 3}), .bias = chance(0.5)});
     body_ += "  return " + head.name + "\n";
   }
 
