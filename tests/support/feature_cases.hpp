@@ -90,7 +90,7 @@ inline std::vector<feature_case> feature_cases() {
   cases.push_back({{2, 129, 3, 7}, dtype::f32, layout::nchw, weighting::random});
   cases.push_back({{1, 193, 4, 4}, dtype::f16, layout::nhwc});
   cases.push_back({{1, 130, 101, 93}, dtype::f32, layout::nchw});
-  for (const double mean : {1.0, 100.0, 1e4}) cases.push_back({{2, 9, 21, 30}, dtype::f32, layout::nchw, weighting::random, mean});
+  for (const double mean : {1.0, 100.0, 1e4, 1e6}) cases.push_back({{2, 9, 21, 30}, dtype::f32, layout::nchw, weighting::random, mean});
   for (unsigned seed = 0; seed < cases.size(); ++seed) cases[seed].seed = seed + 1;
   return cases;
 }

@@ -42,26 +42,42 @@ SIRFP_INLINE void sobel(const float* above, const float* middle, const float* be
   }
 }
 
+constexpr int chains = 4;  // independent sums, so that the latency of an addition is hidden
+
+SIRFP_INLINE lanes sum_of(const lanes (&part)[chains]) noexcept { return (part[0] + part[1]) + (part[2] + part[3]); }
+
 // Two passes over at most 128 values: their mean, then what deviates from it.
 SIRFP_INLINE void spread_run(const float* values, std::int64_t count, running_spread& spread) {
-  lanes sum[2] = {};
-  for (std::int64_t p = 0; p < count; ++p) sum[p & 1] += load<lanes>(values + p * lane_count);
-  const lanes about = (sum[0] + sum[1]) * (1.0F / static_cast<float>(count));
-  lanes rest[2] = {};
-  lanes squares[2] = {};
-  for (std::int64_t p = 0; p < count; ++p) {
+  const std::int64_t whole = count / chains * chains;
+  lanes sums[chains] = {};
+  for (std::int64_t p = 0; p < whole; p += chains)
+    for (int k = 0; k < chains; ++k) sums[k] += load<lanes>(values + (p + k) * lane_count);
+  for (std::int64_t p = whole; p < count; ++p) sums[0] += load<lanes>(values + p * lane_count);
+  const lanes about = sum_of(sums) * (1.0F / static_cast<float>(count));
+
+  lanes rests[chains] = {};
+  lanes squares[chains] = {};
+  const auto deviate = [&](std::int64_t p, lanes& rest, lanes& square) __attribute__((always_inline)) {
     const lanes d = load<lanes>(values + p * lane_count) - about;
-    rest[p & 1] += d;
-    squares[p & 1] += d * d;
-  }
+    rest += d;
+    square += d * d;
+  };
+  for (std::int64_t p = 0; p < whole; p += chains)
+    for (int k = 0; k < chains; ++k) deviate(p + k, rests[k], squares[k]);
+  for (std::int64_t p = whole; p < count; ++p) deviate(p, rests[0], squares[0]);
+  const lanes rest = sum_of(rests);
+  const lanes square = sum_of(squares);
+
   const auto n = static_cast<double>(count);
   const double total = spread.count + n;
+  const double inverse = 1 / n;
+  const double share = n / total;
   for (int l = 0; l < lane_count; ++l) {
-    const double residual = static_cast<double>(rest[0][l]) + static_cast<double>(rest[1][l]);
-    const double centred = static_cast<double>(squares[0][l]) + static_cast<double>(squares[1][l]) - residual * residual / n;
-    const double step = static_cast<double>(about[l]) + residual / n - spread.mean[l];
-    spread.squares[l] += std::max(centred, 0.0) + step * step * (spread.count * n / total);
-    spread.mean[l] += step * (n / total);
+    const auto residual = static_cast<double>(rest[l]);
+    const double centred = static_cast<double>(square[l]) - residual * residual * inverse;
+    const double step = static_cast<double>(about[l]) + residual * inverse - spread.mean[l];
+    spread.squares[l] += std::max(centred, 0.0) + step * step * (spread.count * share);
+    spread.mean[l] += step * share;
   }
   spread.count = total;
 }

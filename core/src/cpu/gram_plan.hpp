@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 namespace sirfp {
 
@@ -20,15 +21,14 @@ struct gram_plan {
   std::int64_t padded_channels() const noexcept { return panels * 16; }
   std::int64_t block_begin(std::int64_t block) const noexcept;  // a multiple of 16, or `pixels` at the end
   std::int64_t tile_rows() const noexcept { return (panels + tile_panels - 1) / tile_panels; }
-  std::int64_t tiles() const noexcept { return tile_rows() * (tile_rows() + 1) / 2; }
 };
 
 gram_plan plan_gram(std::int64_t channels, std::int64_t pixels, std::int64_t images) noexcept;
 
-// Tile `index` of the triangle, row by row from the last row (the largest tiles first).
+// The tiles of the triangle, those with most work first (row by row among equals), so that the last ones to finish are small.
 struct tile_position {
   std::int64_t row, column;
 };
-tile_position tile_at(const gram_plan& plan, std::int64_t index) noexcept;
+std::vector<tile_position> tiles_of(const gram_plan& plan);
 
 }  // namespace sirfp

@@ -40,6 +40,11 @@ void accumulate_similarity(const context& ctx, const feature_view& features, con
   if (features.images == 0) return;
   entry::check_weights(features, weights);
 
+  if (features.images == 1 && options.mode == accumulation::mean && state.channels != 0) {
+    ctx.backend->batch_similarity(ctx, features, weights, options, state);  // the same sums without a second matrix
+    ++state.images;
+    return;
+  }
   similarity_state batch = zero_state(ctx, features.channels, options.mode);
   ctx.backend->batch_similarity(ctx, features, weights, options, batch);  // throws before `state` is touched
   batch.images = features.images;
