@@ -18,13 +18,13 @@ struct feature_case {
   dtype type = dtype::f32;
   layout order = layout::nchw;
   weighting weights = weighting::none;
-  double mean = 0;     // of every channel
+  double mean = 0;  // of every channel
   unsigned seed = 1;
 };
 
 inline std::ostream& operator<<(std::ostream& out, const feature_case& c) {
-  constexpr std::string_view names[] = {"no weights", "random weights", "unit weights", "equal weights", "some zero weights",
-                                        "zero weights", "shared weights"};
+  constexpr std::string_view names[] = {"no weights",        "random weights", "unit weights",  "equal weights",
+                                        "some zero weights", "zero weights",   "shared weights"};
   return out << "[" << c.shape.images << ", " << c.shape.channels << ", " << c.shape.height << ", " << c.shape.width << "] "
              << sirfp::name_of(c.type) << " " << name_of(c.order) << ", " << names[static_cast<int>(c.weights)] << ", mean " << c.mean
              << ", seed " << c.seed;

@@ -1,4 +1,4 @@
-// Computes        v = sqrt(gx^2 + gy^2) with 3x3 kernels [[-.5,0,.5],[-1,0,1],[-.5,0,.5]] and transpose; count, mean, sum (v - mean)^2 per channel
+// Computes        v = sqrt(gx^2 + gy^2) with 3x3 kernels [[-.5,0,.5],[-1,0,1],[-.5,0,.5]] and transpose; count, mean, sum (v - mean)^2
 // Tile            one row of pixels x 16 channels a call; the channels are the lanes, so neighbours are whole vectors
 // Traffic         three rows read from the first cache, one row of v written and read twice there
 // Accumulates in  fp32 over at most 128 pixels about a shift, then fp64; rows merged by Chan's update in fp64
@@ -20,7 +20,7 @@ SIRFP_INLINE lanes square_root(const lanes& value) noexcept {
 SIRFP_INLINE void sobel(const float* above, const float* middle, const float* below, std::int64_t width, float* magnitudes) {
   lanes smooth[3] = {};  // 0.5 above + middle + 0.5 below at x - 1, x, x + 1
   lanes slope[3] = {};   // below - above
-  const auto column = [=](std::int64_t x, lanes& smoothed, lanes& sloped) __attribute__((always_inline)) {
+  const auto column = [=](std::int64_t x, lanes & smoothed, lanes & sloped) __attribute__((always_inline)) {
     const lanes a = load<lanes>(above + x * lane_count);
     const lanes b = load<lanes>(below + x * lane_count);
     smoothed = load<lanes>(middle + x * lane_count) + 0.5F * (a + b);
@@ -57,7 +57,7 @@ SIRFP_INLINE void spread_run(const float* values, std::int64_t count, running_sp
 
   lanes rests[chains] = {};
   lanes squares[chains] = {};
-  const auto deviate = [&](std::int64_t p, lanes& rest, lanes& square) __attribute__((always_inline)) {
+  const auto deviate = [&](std::int64_t p, lanes & rest, lanes & square) __attribute__((always_inline)) {
     const lanes d = load<lanes>(values + p * lane_count) - about;
     rest += d;
     square += d * d;
@@ -86,10 +86,10 @@ SIRFP_INLINE void spread_all(const float* values, std::int64_t pixels, running_s
   for (std::int64_t p = 0; p < pixels; p += 128) spread_run(values + p * lane_count, std::min<std::int64_t>(128, pixels - p), spread);
 }
 
-#define SIRFP_EDGE_KERNELS(level, target)                                                                                              \
-  target void sobel_##level(const float* a, const float* m, const float* b, std::int64_t w, float* v) { sobel(a, m, b, w, v); }        \
-  target void spread_##level(const float* v, std::int64_t n, running_spread& s) { spread_all(v, n, s); }                               \
-  constexpr edge_kernels level##_kernels{sobel_##level, spread_##level}
+#define SIRFP_EDGE_KERNELS(level, target)                                                                                       \
+  target void sobel_##level(const float* a, const float* m, const float* b, std::int64_t w, float* v) { sobel(a, m, b, w, v); } \
+  target void spread_##level(const float* v, std::int64_t n, running_spread& s) { spread_all(v, n, s); }                        \
+  constexpr edge_kernels level##_kernels { sobel_##level, spread_##level }
 
 #if SIRFP_X86
 SIRFP_EDGE_KERNELS(avx512, SIRFP_TARGET_AVX512);

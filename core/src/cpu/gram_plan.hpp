@@ -12,8 +12,8 @@ struct gram_plan {
   std::int64_t panels = 0;        // of 16 channels
   std::int64_t blocks = 0;        // pixel ranges of an image, packed one after the other
   std::int64_t block_pixels = 0;  // the longest of them
-  // Few channels: `splits` tasks an image, each packs its own blocks and multiplies them into its own sums, `images_at_once` images in flight.
-  // Many channels (splits = 0): all tasks pack a block together, then share out the tiles of the triangle.
+  // Few channels: `splits` tasks an image, each packs its own blocks and multiplies them into its own sums, `images_at_once` images in
+  // flight. Many channels (splits = 0): all tasks pack a block together, then share out the tiles of the triangle.
   std::int64_t splits = 0;
   std::int64_t images_at_once = 1;
   std::int64_t tile_panels = 0;  // rows and columns of a tile

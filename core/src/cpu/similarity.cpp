@@ -17,7 +17,12 @@ class similarity_sink final : public gram_sink {
   // `in_doubles(image)` adds an image whose values are too large for fp32 products.
   similarity_sink(const gram_plan& plan, const feature_view& features, double epsilon, double* matrix,
                   std::function<void(std::int64_t)> in_doubles)
-      : plan_(plan), features_(features), epsilon_(epsilon), matrix_(matrix), in_doubles_(std::move(in_doubles)), inverse_norm_(channels()) {}
+      : plan_(plan),
+        features_(features),
+        epsilon_(epsilon),
+        matrix_(matrix),
+        in_doubles_(std::move(in_doubles)),
+        inverse_norm_(channels()) {}
 
   bool begin_image(std::int64_t image, const block_totals& totals) override {
     bool in_range = true;

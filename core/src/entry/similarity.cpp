@@ -11,7 +11,8 @@ namespace sirfp {
 namespace {
 
 void check_options(const similarity_options& options) {
-  SIRFP_EXPECTS(std::isfinite(options.epsilon) && options.epsilon > 0, "similarity epsilon ", options.epsilon, ", expected a positive number");
+  SIRFP_EXPECTS(std::isfinite(options.epsilon) && options.epsilon > 0, "similarity epsilon ", options.epsilon,
+                ", expected a positive number");
   SIRFP_EXPECTS(options.mode == accumulation::mean || (options.ema_rate >= 0 && options.ema_rate < 1), "EMA rate ", options.ema_rate,
                 ", expected 0 <= rate < 1");
 }
