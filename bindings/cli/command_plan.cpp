@@ -11,8 +11,12 @@
 namespace sirfp::cli {
 namespace {
 
+constexpr std::int64_t default_images = 32;
+constexpr std::int64_t sensitivity_images = 4;  // METHOD 9
+
 struct plan_arguments {
   common_options common;
+  image_arguments images;
   selection_arguments selection;
   std::string network;
   std::string state;
@@ -35,14 +39,21 @@ void plan_command(const plan_arguments& arguments) {
   const progress_style style = arguments.common.progress();
   const calibration_state state = load_state(cpu_context(), arguments.state);
   const at::Tensor example = noise_input(input_shape_of(state, arguments.state), arguments.common);
+  std::optional<image_folder> images;
+  if (!arguments.images.folder.empty())
+    images = open_images(arguments.images, resolve(arguments.images, part_of(state.options, "images", arguments.state), arguments.state), default_images);
   const session opened(open_network(arguments.network, arguments.common), example, chosen.lock);
   expect_state_of(opened, state, arguments.state);
   expect_prunable(opened);
   expect_backbone(opened, chosen.ranking.backbone);
   announce(style, "planning");
-  plan made = plan_from_state(opened, state, chosen, arguments.state);
+  std::vector<at::Tensor> sample;
+  if (images && chosen.widths == width_rule::measured) sample = inputs_of(*images, sensitivity_images);
+  plan made = plan_from_state(opened, state, chosen, arguments.state, sample, style);
   announce(style, "compensating");
-  const adapter::compensated_weights weights = compensate_plan(opened, made, state, chosen.compensate);
+  SIRFP_EXPECTS(!chosen.refit || images, "--refit: needs images to run both networks on: give --images DIR");
+  const adapter::compensated_weights weights =
+      chosen.refit ? refit_plan(opened, made, inputs_of(*images, 0), style) : compensate_plan(opened, made, state, chosen.compensate);
 
   output_files files;
   if (!weights.tensors.empty()) {
@@ -74,6 +85,7 @@ action add_plan(CLI::App& app) {
       ->required()
       ->type_name("PLAN");
   add_selection_options(app, arguments->selection);
+  add_image_options(app, arguments->images, images_are::optional, default_images);
   add_common_options(app, arguments->common);
   app.footer(R"(Examples:
   sirfp plan net.pt net.state --flops 0.5 -o net.plan

@@ -15,6 +15,7 @@ namespace {
 constexpr std::int64_t default_images = 32;
 constexpr std::int64_t compared_images = 4;  // masked against slim
 constexpr std::int64_t agreement_images = 8;
+constexpr std::int64_t sensitivity_images = 4;  // METHOD 9
 
 struct prune_arguments {
   common_options common;
@@ -109,9 +110,11 @@ void prune(const prune_arguments& arguments) {
   calibrate(opened, images, calibration, state, style);
 
   announce(style, "planning");
-  plan made = plan_from_state(opened, state, chosen, "the calibration");
+  const std::vector<at::Tensor> sample = chosen.widths == width_rule::measured ? inputs_of(images, sensitivity_images) : std::vector<at::Tensor>();
+  plan made = plan_from_state(opened, state, chosen, "the calibration", sample, style);
   announce(style, "compensating and slimming");
-  const adapter::compensated_weights weights = compensate_plan(opened, made, state, chosen.compensate);
+  const adapter::compensated_weights weights =
+      chosen.refit ? refit_plan(opened, made, inputs_of(images, 0), style) : compensate_plan(opened, made, state, chosen.compensate);
   const auto calibrated = static_cast<std::int64_t>(state.images.size());
   state = {};  // may be as large as the network; not needed any more
   const adapter::network masked = adapter::masked_network(opened.net, opened.captured, opened.graph, made, weights);

@@ -2,14 +2,17 @@
 
 #include <chrono>
 #include <ctime>
+#include <memory>
 #include <numeric>
 
+#include "channel_choice.hpp"
 #include "interrupt.hpp"
 #include "sirfp/backend.hpp"
 #include "sirfp/cost.hpp"
 #include "sirfp/expects.hpp"
 #include "sirfp/files.hpp"
 #include "sirfp/fingerprint.hpp"
+#include "sirfp/adapter/joint.hpp"
 #include "sirfp/version.hpp"
 
 namespace sirfp::cli {
@@ -48,20 +51,18 @@ std::string now_text() {
 }  // namespace
 
 void expect_reachable(const session& opened, const selection& chosen) {
-  if (chosen.allocation.allocate != allocator::uniform) return;
+  if (chosen.widths == width_rule::threshold) return;
   const cost_model model(opened.captured.ops, opened.graph);
   allocate_widths(model, opened.graph, ranking_of_nothing(opened.graph), chosen.allocation);
 }
 
-plan plan_from_state(const session& opened, const calibration_state& state, const selection& chosen, const std::string& state_path) {
+plan plan_from_state(const session& opened, const calibration_state& state, const selection& chosen, const std::string& state_path,
+                     const std::vector<at::Tensor>& sample, progress_style style) {
   if (chosen.needs_edges()) {
     SIRFP_EXPECTS(!state.edges.empty(), state_path,
                   ": has no edge scores, which --preset paper needs; observe with --preset paper or --edges");
   }
-  const auto ranking = rank_pairwise(opened.context, opened.captured.ops, opened.graph, state, chosen.ranking);
-  check_interrupt();
-  const cost_model model(opened.captured.ops, opened.graph);
-  const allocation widths = allocate_widths(model, opened.graph, ranking, chosen.allocation);
+  const auto [ranking, widths] = choose_channels(opened, state, chosen, sample, style);
   plan made = make_plan(opened.captured.ops, opened.graph, ranking, widths);
   made.network = opened.captured.fingerprint;
   made.before = widths.before;
@@ -78,11 +79,42 @@ plan plan_from_state(const session& opened, const calibration_state& state, cons
   return made;
 }
 
-adapter::compensated_weights compensate_plan(const session& opened, const plan& made, const calibration_state& state, compensation how) {
-  check_interrupt();
-  auto weights = adapter::compensate(opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), state.sites, how);
+namespace {
+
+adapter::compensated_weights rounded_as_stored(adapter::compensated_weights weights, const session& opened) {
   for (auto& [name, tensor] : weights.tensors) tensor = tensor.to(opened.net.stored).to(c10::kFloat);
   return weights;
+}
+
+}  // namespace
+
+adapter::compensated_weights compensate_plan(const session& opened, const plan& made, const calibration_state& state, compensation how) {
+  check_interrupt();
+  return rounded_as_stored(adapter::compensate(opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), state.sites, how), opened);
+}
+
+adapter::compensated_weights refit_plan(const session& opened, const plan& made, const std::vector<at::Tensor>& batches, progress_style style) {
+  adapter::refit_options options;
+  std::unique_ptr<progress> shown;
+  options.progress = [&](std::int64_t, std::int64_t total) {
+    check_interrupt();
+    if (!shown) shown = std::make_unique<progress>(style, "refitting", total, "sites");
+    shown->advance(1);
+  };
+  return rounded_as_stored(
+      adapter::refit(opened.context, opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), batches, options), opened);
+}
+
+std::vector<at::Tensor> inputs_of(image_folder& images, std::int64_t count) {
+  std::vector<at::Tensor> inputs;
+  const auto batches = static_cast<std::int64_t>(images.batches().size());
+  const std::int64_t per_batch = std::max<std::int64_t>(1, images.count() / std::max<std::int64_t>(1, batches));
+  for (const std::int64_t b : evenly_spaced(batches, count == 0 ? 0 : (count + per_batch - 1) / per_batch)) {
+    check_interrupt();
+    loaded_batch batch = images.load(images.batches()[static_cast<std::size_t>(b)]);
+    if (batch.input.defined()) inputs.push_back(std::move(batch.input));
+  }
+  return inputs;
 }
 
 void expect_state_of(const session& opened, const calibration_state& state, const std::filesystem::path& path) {

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "images.hpp"
+#include "progress.hpp"
 #include "selection.hpp"
 #include "session.hpp"
 #include "sirfp/adapter/apply.hpp"
@@ -16,11 +18,17 @@ namespace sirfp::cli {
 // Throws invalid_argument when the target cannot be reached, before any image is looked at: widths of `uniform` do not depend on them.
 void expect_reachable(const session& opened, const selection& chosen);
 
-// Rank, allocate, plan; with options and provenance filled in.
-plan plan_from_state(const session& opened, const calibration_state& state, const selection& chosen, const std::string& state_path);
+// Rank, allocate, plan; with options and provenance filled in. `sample`: batches for the sensitivity curves of `measured` widths.
+plan plan_from_state(const session& opened, const calibration_state& state, const selection& chosen, const std::string& state_path,
+                     const std::vector<at::Tensor>& sample, progress_style style);
 
 // Compensated weights, rounded to the type in which the network is stored, so that nothing is lost when it is saved.
 adapter::compensated_weights compensate_plan(const session& opened, const plan& made, const calibration_state& state, compensation how);
+// The same by the sequential refit, which needs the images again.
+adapter::compensated_weights refit_plan(const session& opened, const plan& made, const std::vector<at::Tensor>& batches, progress_style style);
+
+// The inputs of `count` evenly spaced images (all: 0), in the folder's batches.
+std::vector<at::Tensor> inputs_of(image_folder& images, std::int64_t count);
 
 // Throws invalid_argument unless the state is complete and of this network.
 void expect_state_of(const session& opened, const calibration_state& state, const std::filesystem::path& path);

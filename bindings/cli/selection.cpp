@@ -1,5 +1,8 @@
 #include "selection.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "sirfp/expects.hpp"
 #include "sirfp/preset.hpp"
 
@@ -7,6 +10,20 @@ namespace sirfp::cli {
 namespace {
 
 constexpr const char* group = "What goes";
+constexpr std::array<const char*, 2> criterion_names = {"pairwise", "joint"};
+constexpr std::array<const char*, 4> width_rule_names = {"uniform", "threshold", "joint", "measured"};
+
+// METHOD 9: core knows what a preset ranks and compensates by; the joint method is put together here.
+selection from_preset(const std::string& name) {
+  const preset base = make_preset(name);
+  selection chosen;
+  chosen.preset = name;
+  chosen.ranking = base.ranking;
+  chosen.allocation = base.widths;
+  chosen.compensate = base.compensate;
+  if (base.widths.allocate == allocator::threshold) chosen.widths = width_rule::threshold;
+  return chosen;
+}
 
 redundancy_scale scale_from(const std::string& name) {
   if (name == "reference") return redundancy_scale::reference;
@@ -59,9 +76,13 @@ void add_selection_options(CLI::App& app, selection_arguments& arguments) {
   add_fraction(app, "--flops", arguments.flops, "fraction of the FLOPs that remains: 0.4 keeps 40%")->group(group);
   add_fraction(app, "--params", arguments.parameters, "fraction of the parameters that remains")->group(group);
   add_preset_options(app, arguments);
-  add_choice(app, "--criterion", arguments.criterion, {"pairwise"}, "what makes a channel redundant")->group(group);
-  add_choice(app, "--allocate", arguments.allocate, {"uniform", "threshold"}, "how widths follow from the target")->group(group);
+  add_choice(app, "--criterion", arguments.criterion, {"joint", "pairwise"},
+             "what makes a channel redundant: that the others together predict it, or that single ones repeat it (default pairwise)")->group(group);
+  add_choice(app, "--allocate", arguments.allocate, {"measured", "joint", "uniform", "threshold"},
+             "how widths follow from the target (default measured: by what the network's output was seen to lose)")->group(group);
   add_compensation_option(app, arguments.compensate);
+  app.add_flag("--refit,!--no-refit", arguments.refit, "least squares layer by layer, original and cut network side by side")
+      ->group(group);
   add_choice(app, "--redundancy-scale", arguments.scale, {"reference", "resolution-neutral", "cosine"}, "scale of pairwise redundancy")
       ->group(group);
   add_count(app, "--round-to", arguments.round_to, 1, "widths are multiples of N in groups of 64 channels and more (default 8)")
@@ -71,31 +92,34 @@ void add_selection_options(CLI::App& app, selection_arguments& arguments) {
 }
 
 selection resolve(const selection_arguments& arguments) {
-  selection chosen;
-  chosen.preset = arguments.preset.value_or("default");
-  const preset start = make_preset(chosen.preset);
-  chosen.ranking = start.ranking;
-  chosen.allocation = start.widths;
-  chosen.compensate = start.compensate;
+  selection chosen = from_preset(arguments.preset.value_or("default"));
   set_target(arguments, chosen.allocation);
   chosen.ranking.backbone = arguments.backbone;
   chosen.lock = arguments.lock;
   chosen.allocation.keep = arguments.keep;
   if (arguments.scale) chosen.ranking.scale = scale_from(*arguments.scale);
   if (arguments.compensate) chosen.compensate = compensation_from(*arguments.compensate);
+  SIRFP_EXPECTS(!arguments.refit.value_or(false) || chosen.compensate == compensation::least_squares, "--refit: expected with --compensate ls");
+  chosen.refit = arguments.refit.value_or(false);
+  if (arguments.criterion) {
+    chosen.by = *arguments.criterion == "joint" ? criterion::joint : criterion::pairwise;
+    if (chosen.by == criterion::joint && chosen.preset == "paper") chosen.ranking = {};
+  }
   if (arguments.round_to) {
     SIRFP_EXPECTS(*arguments.round_to <= 4096, "--round-to ", *arguments.round_to, ": expected at most 4096");
     chosen.allocation.round_to = static_cast<int>(*arguments.round_to);
   }
   if (arguments.allocate) {
-    const bool threshold = *arguments.allocate == "threshold";
-    chosen.allocation.allocate = threshold ? allocator::threshold : allocator::uniform;
-    chosen.allocation.percentile_scan = threshold && start.widths.percentile_scan;
+    chosen.widths = static_cast<width_rule>(std::find(width_rule_names.begin(), width_rule_names.end(), *arguments.allocate) - width_rule_names.begin());
+    chosen.allocation.percentile_scan = chosen.widths == width_rule::threshold && chosen.preset == "paper";
   }
+  chosen.allocation.allocate = chosen.widths == width_rule::threshold ? allocator::threshold : allocator::uniform;
+  SIRFP_EXPECTS(chosen.by == criterion::pairwise || chosen.widths != width_rule::threshold,
+                "--allocate threshold: expected with --criterion pairwise; joint costs of different groups have no common threshold");
   return chosen;
 }
 
-bool preset_needs_edges(const selection_arguments& arguments) { return make_preset(arguments.preset.value_or("default")).edge_score; }
+bool preset_needs_edges(const selection_arguments& arguments) { return arguments.preset == "paper"; }
 
 std::string name_of(compensation how) {
   switch (how) {
@@ -122,12 +146,13 @@ json json_of(const selection& chosen) {
   return {{"preset", chosen.preset},
           {"budget", chosen.allocation.budget == budget_kind::flops ? "flops" : "params"},
           {"fraction", chosen.allocation.fraction},
-          {"criterion", "pairwise"},
+          {"criterion", criterion_names.at(static_cast<std::size_t>(chosen.by))},
           {"redundancy_scale", name_of(chosen.ranking.scale)},
           {"coupling", chosen.ranking.coupled == coupling::sum ? "sum" : "union"},
           {"edge_weight", chosen.ranking.edge_weight},
           {"backbone", chosen.ranking.backbone},
-          {"allocate", chosen.allocation.allocate == allocator::uniform ? "uniform" : "threshold"},
+          {"allocate", width_rule_names.at(static_cast<std::size_t>(chosen.widths))},
+          {"refit", chosen.refit},
           {"percentile_scan", chosen.allocation.percentile_scan},
           {"round_to", chosen.allocation.round_to},
           {"floor", chosen.allocation.floor},

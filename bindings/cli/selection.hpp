@@ -21,6 +21,7 @@ struct selection_arguments {
   std::optional<std::string> allocate;
   std::optional<std::string> compensate;
   std::optional<std::string> scale;
+  std::optional<bool> refit;
   std::optional<std::int64_t> round_to;
   std::vector<std::pair<std::string, double>> keep;
   std::vector<std::string> lock;
@@ -33,11 +34,17 @@ void add_selection_options(CLI::App& app, selection_arguments& arguments);
 void add_compensation_option(CLI::App& app, std::optional<std::string>& value);
 void add_lock_option(CLI::App& app, std::vector<std::string>& patterns);
 
+enum class criterion : std::uint8_t { pairwise, joint };
+enum class width_rule : std::uint8_t { uniform, threshold, joint, measured };
+
 struct selection {
   std::string preset = "default";
+  criterion by = criterion::pairwise;
+  width_rule widths = width_rule::uniform;
   ranking_options ranking;
   allocation_options allocation;
   compensation compensate = compensation::least_squares;
+  bool refit = false;  // instead of plain least squares, where images are at hand
   std::vector<std::string> lock;
   bool needs_edges() const noexcept { return ranking.edge_weight != 0; }
 };

@@ -9,21 +9,22 @@
 namespace sirfp {
 namespace {
 
-// The sites that hold a group's channels, with the arrays that schur_site only points to.
-class group_sites {
+// Sites as the elimination takes them, with the arrays that schur_site only points to: those that hold a channel with a number.
+class numbered_sites {
  public:
-  group_sites(std::int32_t group, std::span<const joint_site> sites) {
+  template <class Number>  // channel_ref -> number, -1 for what stays
+  numbered_sites(std::span<const joint_site> sites, const Number& number) {
     for (const joint_site& site : sites) {
-      const channel_layout& layout = site.site->layout;
-      if (std::none_of(layout.begin(), layout.end(), [&](channel_ref c) { return c.group == group; })) continue;
-      const auto n = static_cast<std::int64_t>(layout.size());
+      std::vector<std::int32_t> channels;
+      for (const channel_ref c : site.site->layout) channels.push_back(number(c));
+      if (std::all_of(channels.begin(), channels.end(), [](std::int32_t c) { return c < 0; })) continue;
+      const auto n = static_cast<std::int64_t>(channels.size());
       SIRFP_EXPECTS(static_cast<std::int64_t>(site.covariance.size()) == packed_size(n) && static_cast<std::int64_t>(site.metric.size()) == n * n,
                     "site ", site.site->name, ": ", n, " positions with ", site.covariance.size(), " covariances and ", site.metric.size(),
                     " metric entries");
       covariances_.push_back(unpack(site.covariance, n));
-      auto& channels = channels_.emplace_back();
-      for (const channel_ref c : layout) channels.push_back(c.group == group ? c.channel : -1);
       metrics_.push_back(site.metric.data());
+      channels_.push_back(std::move(channels));
     }
   }
   bool empty() const { return channels_.empty(); }
@@ -40,7 +41,11 @@ class group_sites {
   std::vector<std::vector<std::int32_t>> channels_;
 };
 
-removal_curve eliminated(const context& ctx, std::int32_t group, std::int64_t channels, const group_sites& sites, const schur_options& options) {
+numbered_sites sites_of_group(std::int32_t group, std::span<const joint_site> sites) {
+  return {sites, [group](channel_ref c) { return c.group == group ? c.channel : -1; }};
+}
+
+removal_curve eliminated(const context& ctx, std::int32_t group, std::int64_t channels, const numbered_sites& sites, const schur_options& options) {
   const std::vector<schur_site> views = sites.views();
   schur_elimination result = eliminate_joint(ctx, channels, views, options);
   return {group, 1, std::move(result.order), std::move(result.costs)};
@@ -68,7 +73,7 @@ std::vector<removal_curve> rank_joint(const context& ctx, const channel_graph& g
   for (std::size_t g = 0; g < graph.groups.size(); ++g) {
     const channel_group& group = graph.groups[g];
     if (group.locked) continue;
-    const group_sites held(static_cast<std::int32_t>(g), sites);
+    const numbered_sites held = sites_of_group(static_cast<std::int32_t>(g), sites);
     if (held.empty()) continue;
     removal_curve curve = eliminated(ctx, static_cast<std::int32_t>(g), group.channels, held, {.lambda = lambda});
     curves.push_back(group.blocks > 1 ? in_block_rounds(curve, group) : std::move(curve));
@@ -101,13 +106,65 @@ std::vector<removal_curve> cost_of_orders(const context& ctx, const channel_grap
                                           std::span<const removal_curve> orders, double lambda) {
   std::vector<removal_curve> curves;
   for (const removal_curve& given : orders) {
-    const group_sites held(given.group, sites);
+    const numbered_sites held = sites_of_group(given.group, sites);
     if (held.empty()) continue;
     const std::int64_t channels = graph.groups.at(static_cast<std::size_t>(given.group)).channels;
     curves.push_back(eliminated(ctx, given.group, channels, held, {.lambda = lambda, .forced_out = given.order}));
     curves.back().quantum = given.quantum;
   }
   return curves;
+}
+
+namespace {
+
+// Channels of all groups under one numbering, those of one block (of one group) next to each other.
+struct numbering {
+  std::vector<std::vector<std::int32_t>> number;  // [group][channel]
+  std::vector<schur_quota> quotas;                // by block
+  std::int32_t total = 0;
+};
+
+numbering number_blocks(const channel_graph& graph, const channel_mask& widths) {
+  numbering made;
+  for (std::size_t g = 0; g < graph.groups.size(); ++g) {
+    const channel_group& group = graph.groups[g];
+    made.number.emplace_back(static_cast<std::size_t>(group.channels), -1);
+    if (group.locked) continue;
+    for (std::int64_t b = 0; b < group.blocks; ++b) {
+      schur_quota quota{made.total, 0, 0};
+      for (std::size_t c = 0; c < static_cast<std::size_t>(group.channels); ++c) {
+        if (group.blocks > 1 && group.block[c] != b) continue;
+        made.number[g][c] = made.total++;
+        ++quota.channels;
+        if (widths[g][c] == 0) ++quota.remove;
+      }
+      made.quotas.push_back(quota);
+    }
+  }
+  return made;
+}
+
+}  // namespace
+
+channel_mask joint_sets(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites, const channel_mask& widths,
+                        double lambda) {
+  const numbering numbered = number_blocks(graph, widths);
+  const numbered_sites held(sites, [&](channel_ref c) {
+    return c.group < 0 ? -1 : numbered.number[static_cast<std::size_t>(c.group)][static_cast<std::size_t>(c.channel)];
+  });
+  if (held.empty()) return widths;
+  const std::vector<schur_site> views = held.views();
+  const schur_elimination removed =
+      eliminate_joint(ctx, numbered.total, views, {.lambda = lambda, .quotas = numbered.quotas});
+  std::vector<std::uint8_t> gone(static_cast<std::size_t>(numbered.total), 0);
+  for (const std::int32_t c : removed.order) gone[static_cast<std::size_t>(c)] = 1;
+  channel_mask mask = widths;
+  for (std::size_t g = 0; g < graph.groups.size(); ++g)
+    for (std::size_t c = 0; c < mask[g].size(); ++c) {
+      const std::int32_t number = numbered.number[g][c];
+      if (number >= 0) mask[g][c] = gone[static_cast<std::size_t>(number)] == 0 ? 1 : 0;
+    }
+  return mask;
 }
 
 }  // namespace sirfp

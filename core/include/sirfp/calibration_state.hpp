@@ -16,9 +16,9 @@ namespace sirfp {
 
 struct calibration_state {
   network_fingerprint network;
-  std::string options;              // JSON text of the observe and image options; states with other options do not merge
-  std::vector<std::string> images;  // names, in the order they were counted
-  std::vector<std::string> pending; // names still to be counted; empty once complete
+  std::string options;                             // JSON text of the observe and image options; states with other options do not merge
+  std::vector<std::string> images;                 // names, in the order they were counted
+  std::vector<std::string> pending;                // names still to be counted; empty once complete
   std::map<std::string, similarity_state> layers;  // by observed_layer::name
   std::map<std::string, edge_state> edges;         // by observed_layer::name; may be empty
   std::map<std::string, moments_state> sites;      // by consumer_site::name
@@ -29,7 +29,9 @@ struct calibration_state {
 void save_state(const std::filesystem::path& path, const calibration_state& state);
 // Throws invalid_argument with the path: no such file, not safetensors, truncated, another kind, a newer version, inconsistent shapes.
 calibration_state load_state(const context& ctx, const std::filesystem::path& path);
-// Refuses another network (first difference), other options, EMA states, and an image that both have counted (names it).
+// As if `other`'s images had been counted after `state`'s; an image pending in one and counted in the other is pending no more.
+// Throws invalid_argument, with `state` as it was: another network (first difference), other options (compared as JSON), EMA states, an
+// image that both have counted (names it), a layer or site that one lacks.
 void merge(const context& ctx, calibration_state& state, const calibration_state& other);
 
 }  // namespace sirfp

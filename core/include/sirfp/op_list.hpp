@@ -23,7 +23,7 @@ struct size_origin {
     std::int32_t value = -1;
     std::int32_t axis = 0;
   };
-  std::vector<extent> extents;
+  std::vector<extent> extents{};
   std::int64_t multiply = 1;
   std::int64_t divide = 1;
   bool exact = true;
@@ -32,13 +32,13 @@ struct size_origin {
 struct op_argument {
   enum class kind : std::uint8_t { none, tensor, tensors, ints, floats, boolean, text, other };
   kind type = kind::none;
-  std::vector<std::int32_t> values;  // tensor: one id; tensors: ids (-1 for an absent one)
-  std::vector<std::int64_t> ints;    // ints (one or a list), boolean (0 or 1)
-  std::vector<std::uint8_t> literal; // per int or float: 1 = a constant written in the graph (can be edited), 0 = computed from tensor sizes at run time
-                                     // (empty: all literal)
-  std::vector<size_origin> origins;  // per int or float, for the computed ones; empty where the front end does not know
-  std::vector<double> floats;
-  std::string text;                  // text; for `other` its type
+  std::vector<std::int32_t> values{};   // tensor: one id; tensors: ids (-1 for an absent one)
+  std::vector<std::int64_t> ints{};     // ints (one or a list), boolean (0 or 1)
+  std::vector<double> floats{};
+  std::string text{};                   // text; for `other` its type
+  std::vector<std::uint8_t> literal{};  // per int or float: 1 = a constant written in the graph (can be edited), 0 = computed from tensor
+                                        // sizes at run time; empty: all literal
+  std::vector<size_origin> origins{};   // per int or float, for the computed ones; empty where the front end does not know
 };
 
 struct op {

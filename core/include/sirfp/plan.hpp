@@ -17,14 +17,15 @@ namespace sirfp {
 struct planned_group {
   std::string name;
   std::int64_t channels = 0;
-  std::string lock_reason;            // empty when not locked
-  std::vector<std::int32_t> kept;     // ascending
-  std::vector<std::int32_t> order;    // elimination order; of several units one after another
+  std::string lock_reason;          // empty when not locked
+  std::vector<std::int32_t> kept;   // ascending
+  std::vector<std::int32_t> order;  // elimination order; of several units one after another
   std::vector<double> marginals;
   std::vector<double> scores;
 };
 
-// Positions of one parameter's axis that stay. blocks > 1: the b-th equal part of `kept` (indices within the block) serves the rows of block b.
+// Positions of one parameter's axis that stay; an axis that loses nothing is not listed.
+// blocks > 1: the b-th equal part of `kept` (indices within the block) serves the rows of block b.
 struct parameter_slice {
   std::string parameter;
   std::int32_t axis = 0;
@@ -32,7 +33,8 @@ struct parameter_slice {
   std::vector<std::int64_t> kept;
 };
 
-// Integer literal `element` of argument `argument` of operator `op` (index and "name@place" in the op list) changes from one value to another.
+// Integer literal `element` of argument `argument` of operator `op` (index and "name@place" in the op list) changes from one value to
+// another. Only literals that change are listed.
 struct literal_edit {
   std::int32_t op = -1;
   std::string place;
@@ -57,7 +59,8 @@ struct plan {
   std::string weights_hash;
 };
 
-// Groups in the graph's order, slices and literal edits that follow from the mask.
+// Groups in the graph's order, slices and literal edits that follow from the mask. The fingerprint is fingerprint_of(network), without the
+// hashes of the parameters' values; the front end, which owns them, replaces it. Options, provenance and weights are the caller's to fill.
 plan make_plan(const op_list& network, const channel_graph& graph, const std::vector<ranked_unit>& ranking, const allocation& widths);
 channel_mask mask_of(const plan& p, const channel_graph& graph);
 // Throws invalid_argument with the first thing that is wrong: another network's plan, another group list, kept indices out of range,

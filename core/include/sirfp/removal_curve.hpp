@@ -37,6 +37,12 @@ std::vector<removal_curve> cost_of_orders(const context& ctx, const channel_grap
 // Curves as rankings, for the allocators and the plan: a unit a group or block, marginals = costs, scores = place in the order.
 std::vector<ranked_unit> ranking_of(const channel_graph& graph, std::span<const removal_curve> curves);
 
+// The sets to keep at given widths: one joint elimination over all groups, interleaved, so that sites with several groups see each other's
+// removals (METHOD 6). Only how many channels `widths` keeps of each group (and block) counts; a channel that no site
+// holds costs nothing and goes first.
+channel_mask joint_sets(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites, const channel_mask& widths,
+                        double lambda = 1e-3);
+
 // A measurement of the network's output with the first `removed` channels of one group's order gone.
 struct sensitivity_point {
   std::int64_t removed = 0;

@@ -1,0 +1,221 @@
+// Observation against sums made by hand from the same feature maps, and what a bad batch leaves behind: nothing.
+#include "sirfp/adapter/observe.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <limits>
+
+#include "../support/error_text.hpp"
+#include "../support/plain_network.hpp"
+
+namespace sirfp::test {
+namespace {
+
+struct observed_network {
+  observed_network() {
+    at::manual_seed(3);
+    weight_a = at::randn({8, 3, 3, 3});
+    weight_b = at::randn({8, 8, 3, 3});
+    weight_c = at::randn({4, 8, 1, 1});
+    const auto module = plain_network()
+                            .child("a", weight_a, "torch.conv2d(x, self.weight, None, [1, 1], [1, 1])")
+                            .child("b", weight_b, "torch.conv2d(x, self.weight, None, [1, 1], [1, 1])")
+                            .child("c", weight_c, "torch.conv2d(x, self.weight)")
+                            .define("def forward(self, x):\n"
+                                    "  y = torch.relu_(self.a.forward(x))\n"
+                                    "  return self.c.forward(torch.relu(self.b.forward(y))) + self.c.forward(y)\n");
+    net = adapter::load_network(module);
+    captured = adapter::capture(net, at::rand({1, 3, 8, 8}));
+    graph = analyse_channels(captured.ops);
+  }
+  adapter::observer observer(adapter::observe_options options = {}) const { return {ctx, net, captured, graph, options}; }
+
+  context ctx = cpu_context(make_thread_pool(1));
+  at::Tensor weight_a, weight_b, weight_c;
+  adapter::network net;
+  adapter::captured_network captured;
+  channel_graph graph;
+};
+
+at::Tensor batch_of(std::int64_t images, std::uint64_t seed) {
+  at::manual_seed(seed);
+  return at::randn({images, 3, 8, 10});
+}
+
+const std::vector<std::string> two_names = {"one.jpg", "two.jpg"};
+
+TEST(observe, layers_and_sites_hold_what_their_maps_give) {
+  const observed_network all;
+  calibration_state state;
+  const auto first = batch_of(2, 1);
+  const auto second = batch_of(1, 2);
+  const auto observer = all.observer({.edges = true});
+  observer.add(first, two_names, state);
+  observer.add(second, {"three.jpg"}, state);
+
+  // "a" is observed as it leaves the convolution, before the in-place relu; its site behind the relu, once, although b and c read it.
+  similarity_state layer;
+  edge_state edges;
+  moments_state site;
+  for (const auto& batch : {first, second}) {
+    const at::Tensor map = at::conv2d(batch, all.weight_a, {}, 1, 1);
+    accumulate_similarity(all.ctx, adapter::view_of(map, 1), {}, {}, layer);
+    accumulate_edge_score(all.ctx, adapter::view_of(map, 1), edges);
+    const at::Tensor active = at::relu(map);
+    accumulate_moments(all.ctx, adapter::view_of(active, 1), {}, site);
+  }
+  ASSERT_TRUE(state.layers.contains("a"));
+  ASSERT_TRUE(state.layers.contains("b"));
+  EXPECT_EQ(state.layers.at("a").images, 3);
+  EXPECT_EQ(state.layers.at("a").matrix.to_host_sync(), layer.matrix.to_host_sync());
+  EXPECT_EQ(state.edges.at("a").sum.to_host_sync(), edges.sum.to_host_sync());
+  const auto reads_a = std::find_if(all.graph.sites.begin(), all.graph.sites.end(), [](const auto& one) { return one.consumers.size() == 2; });
+  ASSERT_NE(reads_a, all.graph.sites.end());
+  EXPECT_EQ(state.sites.at(reads_a->name).images, 3);
+  EXPECT_EQ(state.sites.at(reads_a->name).weight, site.weight);
+  EXPECT_EQ(state.sites.at(reads_a->name).scatter.to_host_sync(), site.scatter.to_host_sync());
+}
+
+TEST(observe, locked_groups_are_left_out) {
+  const observed_network all;
+  calibration_state state;
+  all.observer().add(batch_of(1, 1), {"x"}, state);
+  for (const auto& layer : all.graph.layers) {
+    const bool locked = all.graph.groups[static_cast<std::size_t>(layer.layout.front().group)].locked;
+    EXPECT_EQ(state.layers.contains(layer.name), !locked) << layer.name;
+  }
+  EXPECT_FALSE(state.layers.contains("c")) << "the network's output";
+  EXPECT_TRUE(state.edges.empty());
+}
+
+TEST(observe, nan_names_layer_operator_and_image_and_counts_nothing) {
+  const observed_network all;
+  const auto observer = all.observer({.edges = true});
+  calibration_state state;
+  observer.add(batch_of(2, 1), two_names, state);
+  const auto before = state.layers.at("a").matrix.to_host_sync();
+  const auto scatter_before = state.sites.begin()->second.scatter.to_host_sync();
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    auto batch = batch_of(2, 5);
+    batch[1][0][3][3] = bad;
+    try {
+      observer.add(batch, two_names, state);
+      FAIL() << "nothing was thrown";
+    } catch (const adapter::bad_feature_error& error) {
+      EXPECT_EQ(error.image, "two.jpg");
+      SIRFP_EXPECT_HAS(std::string(error.what()), "aten::conv2d, image two.jpg) holds a NaN or an infinity");
+    }
+  }
+  EXPECT_EQ(state.layers.at("a").images, 2);
+  EXPECT_EQ(state.layers.at("a").matrix.to_host_sync(), before);
+  EXPECT_EQ(state.sites.begin()->second.scatter.to_host_sync(), scatter_before);
+}
+
+// A NaN that only a deep layer makes must not leave the sums of the layers in front of it behind.
+TEST(observe, late_failure_counts_nothing_even_in_an_empty_state) {
+  const observed_network all;
+  at::Tensor weight = all.net.module.attr("b").toModule().attr("weight").toTensor();
+  weight.fill_(1e38);
+  calibration_state state;
+  EXPECT_THROW(all.observer().add(batch_of(1, 1), {"x"}, state), adapter::bad_feature_error);
+  EXPECT_TRUE(state.layers.empty());
+  EXPECT_TRUE(state.sites.empty());
+}
+
+TEST(observe, moving_average_equals_accumulation) {
+  const observed_network all;
+  const similarity_options ema{.mode = accumulation::ema, .ema_rate = 0.5};
+  const auto observer = all.observer({.similarity = ema, .moments = false});
+  calibration_state state;
+  similarity_state expected;
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    observer.add(batch_of(2, seed), two_names, state);
+    const at::Tensor map = at::conv2d(batch_of(2, seed), all.weight_a, {}, 1, 1);
+    accumulate_similarity(all.ctx, adapter::view_of(map, 1), {}, ema, expected);
+  }
+  EXPECT_EQ(state.layers.at("a").matrix.to_host_sync(), expected.matrix.to_host_sync());
+  EXPECT_TRUE(state.sites.empty());
+  EXPECT_THROW(all.observer().add(batch_of(2, 1), two_names, state), invalid_argument) << "exact mean into a moving average";
+}
+
+TEST(observe, edge_aware_weights_are_the_sobel_magnitude_of_the_channel_mean) {
+  at::Tensor map = at::zeros({1, 2, 4, 5});
+  map.slice(3, 2).fill_(1);  // a vertical edge between columns 1 and 2
+  const at::Tensor weights = adapter::edge_weights(map, 1);
+  ASSERT_EQ(weights.sizes(), (at::IntArrayRef{1, 4, 5}));
+  EXPECT_FLOAT_EQ(weights[0][1][1].item<float>(), 2.F);
+  EXPECT_FLOAT_EQ(weights[0][1][2].item<float>(), 2.F);
+  EXPECT_FLOAT_EQ(weights[0][1][0].item<float>(), 0.F);
+  EXPECT_TRUE(at::allclose(adapter::edge_weights(map.permute({0, 2, 3, 1}), 3), weights));
+  EXPECT_FALSE(adapter::edge_weights(at::zeros({1, 4, 5}), 2).defined());
+
+  const observed_network all;
+  calibration_state state;
+  const auto batch = batch_of(1, 4);
+  all.observer({.pixel_weights = adapter::observe_options::weighting::edge_aware}).add(batch, {"x"}, state);
+  const at::Tensor features = at::conv2d(batch, all.weight_a, {}, 1, 1);
+  const at::Tensor expected_weights = adapter::edge_weights(features, 1);
+  similarity_state expected;
+  accumulate_similarity(all.ctx, adapter::view_of(features, 1), {expected_weights.const_data_ptr<float>(), 80}, {}, expected);
+  EXPECT_EQ(state.layers.at("a").matrix.to_host_sync(), expected.matrix.to_host_sync());
+}
+
+TEST(observe, state_of_another_network_and_unnamed_images_are_refused) {
+  const observed_network all;
+  calibration_state state;
+  const auto wide = at::rand({1, 5, 4, 4});
+  accumulate_similarity(all.ctx, adapter::view_of(wide, 1), {}, {}, state.layers["a"]);
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { all.observer().add(batch_of(1, 1), {"x"}, state); }), "state of layer a: 5 channels, the network has 8");
+  calibration_state empty;
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { all.observer().add(batch_of(2, 1), {"x"}, empty); }), "a name an image");
+}
+
+TEST(observe, views_need_no_copy) {
+  const at::Tensor map = at::rand({2, 3, 4, 5});
+  const auto check = [](const at::Tensor& tensor, std::int64_t axis, std::int64_t height, std::int64_t width) {
+    const feature_view view = adapter::view_of(tensor, axis);
+    EXPECT_EQ(view.data, tensor.const_data_ptr());
+    EXPECT_EQ(view.images, tensor.size(0));
+    EXPECT_EQ(view.channels, tensor.size(axis));
+    EXPECT_EQ(view.height, height);
+    EXPECT_EQ(view.width, width);
+    const at::Tensor planes = tensor.movedim(axis, 1).reshape({view.images, view.channels, height, width});
+    const auto* data = static_cast<const float*>(view.data);
+    for (std::int64_t n = 0; n < view.images; ++n)
+      for (std::int64_t c = 0; c < view.channels; ++c)
+        for (std::int64_t y = 0; y < height; ++y)
+          for (std::int64_t x = 0; x < width; ++x)
+            ASSERT_EQ(data[n * view.image_stride + c * view.channel_stride + y * view.row_stride + x * view.column_stride], planes[n][c][y][x].item<float>());
+  };
+  check(map, 1, 4, 5);
+  check(map.contiguous(at::MemoryFormat::ChannelsLast), 1, 4, 5);
+  check(map.permute({0, 2, 3, 1}), 3, 4, 5);
+  check(map.slice(1, 1, 3), 1, 4, 5);
+  check(at::rand({2, 6}), 1, 1, 1);
+  check(at::rand({2, 6, 7}), 2, 1, 6);
+  check(at::rand({2, 6, 7}), 1, 1, 7);
+  EXPECT_THROW(adapter::view_of(at::rand({3}), 0), invalid_argument);
+  EXPECT_THROW(adapter::view_of(map, 0), invalid_argument);
+  EXPECT_THROW(adapter::view_of(map.to(at::kDouble), 1), invalid_argument);
+  EXPECT_EQ(adapter::view_of(map.to(at::kBFloat16), 1).type, dtype::bf16);
+}
+
+TEST(observe, aten_pool_runs_each_body_once_and_rethrows_the_first_error) {
+  const auto pool = adapter::aten_executor();
+  EXPECT_EQ(pool->threads(), at::get_num_threads());
+  for (const std::int64_t count : {0, 1, 3, 100}) {
+    std::vector<std::atomic<int>> seen(static_cast<std::size_t>(count));
+    pool->parallel_for(count, [&](std::int64_t i) { ++seen[static_cast<std::size_t>(i)]; });
+    for (const auto& times : seen) EXPECT_EQ(times, 1);
+  }
+  const auto message = error_text<failure>([&] {
+    pool->parallel_for(50, [](std::int64_t i) {
+      if (i >= 7) throw failure(text("body ", i));
+    });
+  });
+  EXPECT_EQ(message, "body 7");
+}
+
+}  // namespace
+}  // namespace sirfp::test
