@@ -17,7 +17,8 @@ void edge_score(benchmark::State& state, const bench::feature_shape& shape, bool
   const context ctx = cpu_context(make_thread_pool(threads));
   edge_state sums;
   for (auto _ : state) accumulate_edge_score(ctx, view, sums);
-  state.counters["Gpixel/s"] = benchmark::Counter(1e-9 * static_cast<double>(shape.channels * shape.pixels()), benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["Gpixel/s"] =
+      benchmark::Counter(1e-9 * static_cast<double>(shape.channels * shape.pixels()), benchmark::Counter::kIsIterationInvariantRate);
 }
 
 }  // namespace
@@ -26,7 +27,8 @@ int main(int argc, char** argv) {
   for (const auto& shape : sirfp::bench::feature_shapes)
     for (const int threads : {1, 2})
       for (const bool channels_last : {false, true}) {
-        const std::string name = text("edge_score/f32/", channels_last ? "nhwc" : "nchw", "/C:", shape.channels, "/P:", shape.pixels(), "/threads:", threads);
+        const std::string name =
+            text("edge_score/f32/", channels_last ? "nhwc" : "nchw", "/C:", shape.channels, "/P:", shape.pixels(), "/threads:", threads);
         sirfp::bench::report_minimum(
             benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { edge_score(state, shape, channels_last, threads); }));
       }

@@ -19,7 +19,9 @@ std::vector<std::uint16_t> narrowed(const std::vector<float>& values, dtype type
 
 struct input {
   input(const bench::feature_shape& shape, dtype type, bool weighted, bool channels_last)
-      : values(bench::normal_values(shape.channels * shape.pixels(), 1)), bits(narrowed(values, type)), weights(bench::normal_values(shape.pixels(), 2)) {
+      : values(bench::normal_values(shape.channels * shape.pixels(), 1)),
+        bits(narrowed(values, type)),
+        weights(bench::normal_values(shape.pixels(), 2)) {
     const void* data = type == dtype::f32 ? static_cast<const void*>(values.data()) : bits.data();
     view = channels_last ? feature_view::nhwc(data, type, 1, shape.channels, shape.height, shape.width)
                          : feature_view::nchw(data, type, 1, shape.channels, shape.height, shape.width);
@@ -35,8 +37,8 @@ struct input {
 
 void count_flops(benchmark::State& state, const feature_view& view) {
   const auto c = static_cast<double>(view.channels);
-  state.counters["GFLOP/s"] = benchmark::Counter(1e-9 * c * (c + 1) * static_cast<double>(view.pixels()),
-                                                 benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["GFLOP/s"] =
+      benchmark::Counter(1e-9 * c * (c + 1) * static_cast<double>(view.pixels()), benchmark::Counter::kIsIterationInvariantRate);
 }
 
 void similarity(benchmark::State& state, const input& in, int threads) {

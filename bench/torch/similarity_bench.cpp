@@ -1,6 +1,6 @@
-// Similarity on the cpu backend beside the same written with ATen (abs-sum, divide, x @ x.T), in turns, with the same threads. Times are the
-// least of all turns; one-thread rows count the thread's own time, so that they hold on a busy machine. The last rows are what this machine's
-// sgemm reaches at large square sizes.
+// Similarity on the cpu backend beside the same written with ATen (abs-sum, divide, x @ x.T), in turns, with the same threads. Times are
+// the least of all turns; one-thread rows count the thread's own time, so that they hold on a busy machine. The last rows are what this
+// machine's sgemm reaches at large square sizes.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
@@ -71,8 +71,8 @@ void square_products(benchmark::State& state, std::int64_t n, int threads) {
   for (auto _ : state) {
     aten.run([&] { at::mm_out(c, a, b); });
     openblas.run([&] {
-      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size, size, size, 1, a.const_data_ptr<float>(), size, b.const_data_ptr<float>(), size, 0,
-                  c.data_ptr<float>(), size);
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size, size, size, 1, a.const_data_ptr<float>(), size,
+                  b.const_data_ptr<float>(), size, 0, c.data_ptr<float>(), size);
     });
   }
   const double gflop = 2e-9 * static_cast<double>(n * n * n);
@@ -90,7 +90,8 @@ int main(int argc, char** argv) {
           ->Iterations(turns)
           ->Unit(benchmark::kMillisecond);
     for (const std::int64_t n : {2048, 4096})
-      benchmark::RegisterBenchmark(text("sgemm/", n, "/threads:", threads).c_str(), [=](benchmark::State& state) { square_products(state, n, threads); })
+      benchmark::RegisterBenchmark(text("sgemm/", n, "/threads:", threads).c_str(),
+                                   [=](benchmark::State& state) { square_products(state, n, threads); })
           ->Iterations(n == 2048 ? 6 : 2)
           ->Unit(benchmark::kMillisecond);
   }

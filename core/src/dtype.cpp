@@ -33,7 +33,7 @@ std::uint16_t float_to_f16(float value) noexcept {
   const std::uint32_t magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u) return static_cast<std::uint16_t>(sign | 0x7e00u | ((magnitude >> 13) & 0x3ffu));  // a quiet NaN
   if (magnitude >= 0x477ff000u) return static_cast<std::uint16_t>(sign | 0x7c00u);  // 65520 and above round to infinity
-  if (magnitude < 0x38800000u) {                                                   // below 2^-14: subnormal, a multiple of 2^-24
+  if (magnitude < 0x38800000u) {                                                    // below 2^-14: subnormal, a multiple of 2^-24
     const float scaled = std::bit_cast<float>(magnitude) * 0x1p24f;                 // exact
     const auto rounded = static_cast<std::uint16_t>(std::nearbyint(scaled));
     return static_cast<std::uint16_t>(sign | rounded);

@@ -9,7 +9,9 @@
 namespace sirfp {
 namespace {
 
-bool is_nan(std::uint16_t bits, unsigned exponent_mask, unsigned fraction_mask) { return (bits & exponent_mask) == exponent_mask && (bits & fraction_mask) != 0; }
+bool is_nan(std::uint16_t bits, unsigned exponent_mask, unsigned fraction_mask) {
+  return (bits & exponent_mask) == exponent_mask && (bits & fraction_mask) != 0;
+}
 
 // From the definition of the format, in double.
 double f16_value(unsigned bits) {

@@ -36,7 +36,8 @@ std::vector<double> edge_scores(const feature_data& data) {
       mean /= static_cast<Number>(height * width);
       Number squares = 0;
       for (const Number each : v) squares += (each - mean) * (each - mean);
-      scores[static_cast<std::size_t>(c)] += static_cast<double>(std::sqrt(squares / static_cast<Number>(height * width))) / static_cast<double>(images);
+      scores[static_cast<std::size_t>(c)] +=
+          static_cast<double>(std::sqrt(squares / static_cast<Number>(height * width))) / static_cast<double>(images);
     }
   return scores;
 }
@@ -70,7 +71,8 @@ TEST(edge_score, every_case_on_every_backend) {
       const edge_state state = accumulated(backend.ctx, data);
       EXPECT_EQ(state.images, c.shape.images);
       const double error = error_of(edge_score_sync(state), exact, data);
-      EXPECT_LE(error, backend.exact ? 1e-12 : 2 * naive + 4 * static_cast<double>(std::numeric_limits<float>::epsilon())) << backend.name << ": " << c << ", naive " << naive;
+      EXPECT_LE(error, backend.exact ? 1e-12 : 2 * naive + 4 * static_cast<double>(std::numeric_limits<float>::epsilon()))
+          << backend.name << ": " << c << ", naive " << naive;
     }
   }
 }
@@ -84,7 +86,8 @@ TEST(edge_score, a_constant_magnitude_has_no_spread) {
         for (std::int64_t c = 0; c < 5; ++c)
           for (std::int64_t p = 0; p < height * width; ++p) data.map.set(n, c, p, a);
       for (const named_context& backend : all_backends())
-        for (const double score : edge_score_sync(accumulated(backend.ctx, data))) EXPECT_LE(score, 1e-7 * a) << backend.name << " " << height << " x " << width << " of " << a;
+        for (const double score : edge_score_sync(accumulated(backend.ctx, data)))
+          EXPECT_LE(score, 1e-7 * a) << backend.name << " " << height << " x " << width << " of " << a;
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <set>
 
 namespace sirfp {
@@ -23,7 +24,7 @@ TEST(gram_plan, blocks_cover_the_pixels_once) {
       }
       if (plan.splits > 0) {
         EXPECT_EQ(plan.blocks % plan.splits, 0);
-        EXPECT_EQ(plan.tiles(), 1);
+        EXPECT_EQ(tiles_of(plan).size(), 1U);
         EXPECT_GE(plan.images_at_once, 1);
         EXPECT_LE(plan.images_at_once, 4);
       }
@@ -34,13 +35,20 @@ TEST(gram_plan, tiles_cover_the_triangle_once) {
   for (const std::int64_t channels : {129, 200, 512, 2048}) {
     const gram_plan plan = plan_gram(channels, 1000, 1);
     std::set<std::pair<std::int64_t, std::int64_t>> seen;
-    for (std::int64_t t = 0; t < plan.tiles(); ++t) {
-      const tile_position at = tile_at(plan, t);
+    const auto panels = [&plan](std::int64_t row) { return std::min(plan.tile_panels, plan.panels - row * plan.tile_panels); };
+    std::int64_t least = std::numeric_limits<std::int64_t>::max();
+    std::int64_t work = 0;
+    for (const tile_position& at : tiles_of(plan)) {
       EXPECT_GE(at.column, 0);
       EXPECT_LE(at.column, at.row);
       EXPECT_LT(at.row * plan.tile_panels, plan.panels);
       EXPECT_TRUE(seen.emplace(at.row, at.column).second);
+      const std::int64_t pairs = at.row == at.column ? panels(at.row) * (panels(at.row) + 1) / 2 : panels(at.row) * panels(at.column);
+      EXPECT_LE(pairs, least) << "the largest first";
+      least = pairs;
+      work += pairs;
     }
+    EXPECT_EQ(work, plan.panels * (plan.panels + 1) / 2);
   }
 }
 

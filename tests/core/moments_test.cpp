@@ -35,9 +35,9 @@ moments two_pass(const feature_data& data) {
     for (std::int64_t p = 0; p < pixels; ++p)
       for (std::int64_t i = 0; i < channels; ++i)
         for (std::int64_t j = 0; j <= i; ++j)
-          sums[static_cast<std::size_t>(packed_index(i, j))] += static_cast<Number>(data.weight(n, p)) *
-                                                                (static_cast<Number>(data.map.at(n, i, p)) - mean[static_cast<std::size_t>(i)]) *
-                                                                (static_cast<Number>(data.map.at(n, j, p)) - mean[static_cast<std::size_t>(j)]);
+          sums[static_cast<std::size_t>(packed_index(i, j))] +=
+              static_cast<Number>(data.weight(n, p)) * (static_cast<Number>(data.map.at(n, i, p)) - mean[static_cast<std::size_t>(i)]) *
+              (static_cast<Number>(data.map.at(n, j, p)) - mean[static_cast<std::size_t>(j)]);
   moments found{channels, static_cast<double>(weight), {mean.begin(), mean.end()}, {}};
   for (const Number s : sums) found.covariance.push_back(static_cast<double>(s * scale));
   return found;
@@ -86,14 +86,16 @@ TEST(moments, every_case_on_every_backend) {
       const packed_error error = error_of(got.covariance, exact.covariance, c.shape.channels, rounding_floor(c));
       // a large mean must cost no digits: the naive error is then useless as a bound
       const double allowed = backend.exact ? 1e-9 : (c.mean > 0 ? 0 : 2 * naive) + 4 * single_epsilon;
-      EXPECT_LE(error.worst, allowed) << backend.name << ": " << c << ": Sigma(" << error.row << ", " << error.column << "), naive " << naive;
+      EXPECT_LE(error.worst, allowed) << backend.name << ": " << c << ": Sigma(" << error.row << ", " << error.column << "), naive "
+                                      << naive;
     }
   }
 }
 
 TEST(moments, known_values) {
   // z_0 = (1, 3), z_1 = (5, 5), w = (3, 1): m = (1.5, 5), Sigma_00 = (3 * 0.25 + 2.25) / 4
-  const feature_map map({1, 2, 1, 2}, dtype::f32, layout::nchw, [](auto, std::int64_t c, std::int64_t p) { return c == 1 ? 5.0 : 1.0 + 2.0 * static_cast<double>(p); });
+  const feature_map map({1, 2, 1, 2}, dtype::f32, layout::nchw,
+                        [](auto, std::int64_t c, std::int64_t p) { return c == 1 ? 5.0 : 1.0 + 2.0 * static_cast<double>(p); });
   const float weights[] = {3, 1};
   for (const named_context& backend : all_backends()) {
     moments_state state;
@@ -115,7 +117,8 @@ TEST(moments, means_that_differ_between_blocks) {
     feature_data data(feature_case{shape});
     for (std::int64_t n = 0; n < 2; ++n)
       for (std::int64_t c = 0; c < channels; ++c)
-        for (std::int64_t p = 0; p < 9000; ++p) data.map.set(n, c, p, 50.0 * static_cast<double>((p / 1000) * (c % 3 + 1) + n) + noise.map.at(n, c, p));
+        for (std::int64_t p = 0; p < 9000; ++p)
+          data.map.set(n, c, p, 50.0 * static_cast<double>((p / 1000) * (c % 3 + 1) + n) + noise.map.at(n, c, p));
     const moments exact = two_pass<double>(data);
     for (const named_context& backend : all_backends()) {
       const moments got = moments_sync(accumulated(backend.ctx, data));
@@ -140,7 +143,8 @@ TEST(moments, permuted_channels_permute_the_moments) {
     for (std::int64_t i = 0; i < 150; ++i) {
       EXPECT_EQ(b.mean[static_cast<std::size_t>(i)], a.mean[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]) << backend.name;
       for (std::int64_t j = 0; j <= i; ++j) {
-        const double want = a.covariance[static_cast<std::size_t>(packed_index(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(j)]))];
+        const double want =
+            a.covariance[static_cast<std::size_t>(packed_index(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(j)]))];
         ASSERT_NEAR(b.covariance[static_cast<std::size_t>(packed_index(i, j))], want, 1e-6 * std::abs(want) + 1e-6) << backend.name;
       }
     }
@@ -148,7 +152,8 @@ TEST(moments, permuted_channels_permute_the_moments) {
 }
 
 TEST(moments, same_bits_for_any_number_of_threads) {
-  const feature_case cases[] = {{{3, 40, 37, 61}, dtype::f32, layout::nchw, weighting::random, 10}, {{2, 200, 23, 31}}, {{5, 17, 2, 2}}, {{1, 130, 101, 93}}};
+  const feature_case cases[] = {
+      {{3, 40, 37, 61}, dtype::f32, layout::nchw, weighting::random, 10}, {{2, 200, 23, 31}}, {{5, 17, 2, 2}}, {{1, 130, 101, 93}}};
   for (const simd_level level : simd_levels())
     for (const feature_case& c : cases) {
       const feature_data data(c);

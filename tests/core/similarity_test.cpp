@@ -25,16 +25,19 @@ std::vector<double> redundancy(const feature_data& data, double epsilon = 1e-5) 
     std::vector<Number> norms;
     for (std::int64_t c = 0; c < channels; ++c) {
       Number norm = 0;
-      for (std::int64_t p = 0; p < height * width; ++p) norm += static_cast<Number>(data.weight(n, p)) * std::abs(static_cast<Number>(data.map.at(n, c, p)));
+      for (std::int64_t p = 0; p < height * width; ++p)
+        norm += static_cast<Number>(data.weight(n, p)) * std::abs(static_cast<Number>(data.map.at(n, c, p)));
       norms.push_back(norm + static_cast<Number>(epsilon));
     }
     for (std::int64_t i = 0; i < channels; ++i)
       for (std::int64_t j = 0; j <= i; ++j) {
         Number sum = 0;
         for (std::int64_t p = 0; p < height * width; ++p)
-          sum += static_cast<Number>(data.weight(n, p)) * static_cast<Number>(data.map.at(n, i, p)) * static_cast<Number>(data.map.at(n, j, p));
+          sum += static_cast<Number>(data.weight(n, p)) * static_cast<Number>(data.map.at(n, i, p)) *
+                 static_cast<Number>(data.map.at(n, j, p));
         sums[static_cast<std::size_t>(packed_index(i, j))] +=
-            static_cast<double>(sum / norms[static_cast<std::size_t>(i)] / norms[static_cast<std::size_t>(j)]) / static_cast<double>(images);
+            static_cast<double>(sum / norms[static_cast<std::size_t>(i)] / norms[static_cast<std::size_t>(j)]) /
+            static_cast<double>(images);
       }
   }
   return sums;
@@ -65,7 +68,8 @@ TEST(similarity, every_case_on_every_backend) {
 
 TEST(similarity, known_values) {
   // two pixels: x_0 = (1, -3), x_1 = (2, 2), w = (1, 0.5): n_0 = 2.5, n_1 = 3, x_0.x_1 = 2 - 3
-  feature_map map({1, 2, 1, 2}, dtype::f32, layout::nchw, [](auto, std::int64_t c, std::int64_t p) { return c == 0 ? (p == 0 ? 1.0 : -3.0) : 2.0; });
+  feature_map map({1, 2, 1, 2}, dtype::f32, layout::nchw,
+                  [](auto, std::int64_t c, std::int64_t p) { return c == 0 ? (p == 0 ? 1.0 : -3.0) : 2.0; });
   const float weights[] = {1, 0.5F};
   for (const named_context& backend : all_backends()) {
     similarity_state state;
@@ -95,7 +99,8 @@ TEST(similarity, permuted_channels_permute_the_matrix) {
   std::vector<std::int64_t> order(150);
   std::iota(order.begin(), order.end(), 0);
   std::shuffle(order.begin(), order.end(), std::mt19937(7));
-  const feature_map permuted(shape, dtype::f32, layout::nchw, [&](auto n, auto c, auto p) { return data.map.at(n, order[static_cast<std::size_t>(c)], p); });
+  const feature_map permuted(shape, dtype::f32, layout::nchw,
+                             [&](auto n, auto c, auto p) { return data.map.at(n, order[static_cast<std::size_t>(c)], p); });
   for (const named_context& backend : all_backends()) {
     const std::vector<double> r = mean_redundancy_sync(accumulated(backend.ctx, data));
     similarity_state state;
@@ -103,14 +108,17 @@ TEST(similarity, permuted_channels_permute_the_matrix) {
     const std::vector<double> s = mean_redundancy_sync(state);
     for (std::int64_t i = 0; i < 150; ++i)
       for (std::int64_t j = 0; j <= i; ++j) {
-        const double want = r[static_cast<std::size_t>(packed_index(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(j)]))];
-        ASSERT_NEAR(s[static_cast<std::size_t>(packed_index(i, j))], want, 1e-13 + 1e-9 * std::abs(want)) << backend.name << " " << i << " " << j;
+        const double want =
+            r[static_cast<std::size_t>(packed_index(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(j)]))];
+        ASSERT_NEAR(s[static_cast<std::size_t>(packed_index(i, j))], want, 1e-13 + 1e-9 * std::abs(want))
+            << backend.name << " " << i << " " << j;
       }
   }
 }
 
 TEST(similarity, same_bits_for_any_number_of_threads) {
-  const feature_case cases[] = {{{3, 40, 37, 61}, dtype::f32, layout::nchw, weighting::random}, {{2, 200, 23, 31}}, {{5, 17, 2, 2}}, {{1, 130, 101, 93}}};
+  const feature_case cases[] = {
+      {{3, 40, 37, 61}, dtype::f32, layout::nchw, weighting::random}, {{2, 200, 23, 31}}, {{5, 17, 2, 2}}, {{1, 130, 101, 93}}};
   for (const simd_level level : simd_levels())
     for (const feature_case& c : cases) {
       const feature_data data(c);
@@ -154,7 +162,8 @@ TEST(similarity, moving_average) {
     const std::vector<double> a = redundancy<double>(first);
     const std::vector<double> b = redundancy<double>(second);
     const std::vector<double> got = mean_redundancy_sync(state);
-    for (std::size_t k = 0; k < got.size(); ++k) EXPECT_NEAR(got[k], 0.9 * 0.1 * a[k] + 0.1 * b[k], 1e-7 * (std::abs(a[k]) + std::abs(b[k])) + 1e-12) << backend.name;
+    for (std::size_t k = 0; k < got.size(); ++k)
+      EXPECT_NEAR(got[k], 0.9 * 0.1 * a[k] + 0.1 * b[k], 1e-7 * (std::abs(a[k]) + std::abs(b[k])) + 1e-12) << backend.name;
     similarity_state other = accumulated(backend.ctx, first, options);
     EXPECT_THROW(merge(backend.ctx, state, other), invalid_argument);
     EXPECT_THROW(accumulate_similarity(backend.ctx, first.map.view(), {}, {}, state), invalid_argument) << "mean into EMA";
@@ -162,7 +171,8 @@ TEST(similarity, moving_average) {
 }
 
 TEST(similarity, non_finite_features_are_named_and_change_nothing) {
-  const double bad[] = {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
+  const double bad[] = {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
+                        -std::numeric_limits<double>::infinity()};
   for (const named_context& backend : all_backends())
     for (const std::int64_t channels : {20, 140})
       for (const dtype type : {dtype::f32, dtype::f16, dtype::bf16})
@@ -205,7 +215,8 @@ TEST(similarity, bad_use_is_refused_and_changes_nothing) {
   for (const named_context& backend : all_backends()) {
     similarity_state state = accumulated(backend.ctx, data);
     const std::vector<double> before = values(state);
-    const auto refused = [&](const feature_view& view, const pixel_weights& weights, const similarity_options& options, const std::string& words) {
+    const auto refused = [&](const feature_view& view, const pixel_weights& weights, const similarity_options& options,
+                             const std::string& words) {
       try {
         accumulate_similarity(backend.ctx, view, weights, options, state);
         ADD_FAILURE() << backend.name << " took what should say: " << words;

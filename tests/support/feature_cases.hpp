@@ -18,13 +18,13 @@ struct feature_case {
   dtype type = dtype::f32;
   layout order = layout::nchw;
   weighting weights = weighting::none;
-  double mean = 0;     // of every channel
+  double mean = 0;  // of every channel
   unsigned seed = 1;
 };
 
 inline std::ostream& operator<<(std::ostream& out, const feature_case& c) {
-  constexpr std::string_view names[] = {"no weights", "random weights", "unit weights", "equal weights", "some zero weights",
-                                        "zero weights", "shared weights"};
+  constexpr std::string_view names[] = {"no weights",        "random weights", "unit weights",  "equal weights",
+                                        "some zero weights", "zero weights",   "shared weights"};
   return out << "[" << c.shape.images << ", " << c.shape.channels << ", " << c.shape.height << ", " << c.shape.width << "] "
              << sirfp::name_of(c.type) << " " << name_of(c.order) << ", " << names[static_cast<int>(c.weights)] << ", mean " << c.mean
              << ", seed " << c.seed;
@@ -90,7 +90,7 @@ inline std::vector<feature_case> feature_cases() {
   cases.push_back({{2, 129, 3, 7}, dtype::f32, layout::nchw, weighting::random});
   cases.push_back({{1, 193, 4, 4}, dtype::f16, layout::nhwc});
   cases.push_back({{1, 130, 101, 93}, dtype::f32, layout::nchw});
-  for (const double mean : {1.0, 100.0, 1e4}) cases.push_back({{2, 9, 21, 30}, dtype::f32, layout::nchw, weighting::random, mean});
+  for (const double mean : {1.0, 100.0, 1e4, 1e6}) cases.push_back({{2, 9, 21, 30}, dtype::f32, layout::nchw, weighting::random, mean});
   for (unsigned seed = 0; seed < cases.size(); ++seed) cases[seed].seed = seed + 1;
   return cases;
 }

@@ -13,8 +13,9 @@
 namespace sirfp::test {
 
 enum class layout : std::uint8_t { nchw, nhwc, channel_slice, padded_rows, padded_nhwc, strided_columns, transposed };
-inline constexpr layout all_layouts[] = {layout::nchw,        layout::nhwc,           layout::channel_slice, layout::padded_rows,
-                                         layout::padded_nhwc, layout::strided_columns, layout::transposed};
+inline constexpr layout all_layouts[] = {layout::nchw,        layout::nhwc,        layout::channel_slice,
+                                         layout::padded_rows, layout::padded_nhwc, layout::strided_columns,
+                                         layout::transposed};
 
 inline std::string_view name_of(layout order) {
   constexpr std::string_view names[] = {"nchw", "nhwc", "channel_slice", "padded_rows", "padded_nhwc", "strided_columns", "transposed"};

@@ -21,7 +21,9 @@ inline packed_error error_of(const std::vector<double>& got, const std::vector<d
   packed_error found;
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t j = 0; j <= i; ++j) {
-      const auto value = [](const std::vector<double>& m, std::int64_t a, std::int64_t b) { return m[static_cast<std::size_t>(packed_index(a, b))]; };
+      const auto value = [](const std::vector<double>& m, std::int64_t a, std::int64_t b) {
+        return m[static_cast<std::size_t>(packed_index(a, b))];
+      };
       const double unit = std::sqrt(std::max(value(exact, i, i), tiny)) * std::sqrt(std::max(value(exact, j, j), tiny));
       const double error = std::abs(value(got, i, j) - value(exact, i, j)) / unit;
       if (!(error <= found.worst)) found = {error, i, j};  // a NaN is the worst of all

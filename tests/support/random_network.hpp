@@ -190,7 +190,7 @@ class random_network {
       static const std::vector<std::string> pools{"torch.max_pool2d(@, [2, 2], [2, 2], [0, 0], [1, 1], False)", "torch.avg_pool2d(@, [2, 2])"};
       keep(emit(with(pools[static_cast<std::size_t>(between(0, 1))], x), {"", x.channels, half, half}));
     } else if (x.height <= 4) {
-      const std::string size = "[" + n(2 * x.height) + ", " + n(2 * x.width) + "]";
+      const std::string size = text("[", 2 * x.height, ", ", 2 * x.width, "]");
       keep(emit(chance(0.5) ? "torch.upsample_nearest2d(" + x.name + ", " + size + ")" : "torch.upsample_bilinear2d(" + x.name + ", " + size + ", False)",
                 {"", x.channels, 2 * x.height, 2 * x.width}));
     }
@@ -205,7 +205,7 @@ class random_network {
     keep(call(name, x, x));
   }
   void reshape(const map& x) {
-    const std::string size = n(x.height) + ", " + n(x.width);
+    const std::string size = text(x.height, ", ", x.width);
     switch (between(0, 3)) {
       case 0:  // channel shuffle
         if (x.channels % 2 != 0) return;
@@ -273,7 +273,7 @@ class random_network {
       const map* y = partner(x, [&](const map& m) { return m.height == x.height; });
       if (y != nullptr) x = emit("torch.cat([" + x.name + ", " + y->name + "], 1)", {"", x.channels + y->channels, x.height, x.width});
     }
-    const map head = conv(x, {.in = x.channels, .out = 3, .kernel = pick({1, 3}), .padding = 0, .bias = chance(0.5)});
+    const map head = conv(x, {.in = x.channels, .out = 3, .kernel = x.height < 3 ? 1 : pick({1, 3}), .bias = chance(0.5)});
     body_ += "  return " + head.name + "\n";
   }
 

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "sirfp/expects.hpp"
+
 namespace sirfp::test {
 
 struct conv_shape {
@@ -61,7 +63,7 @@ class script_network {
     const std::vector<std::int64_t> shape = c.transposed ? std::vector<std::int64_t>{c.in, c.out / c.groups, c.kernel, c.kernel}
                                                          : std::vector<std::int64_t>{c.out, c.in / c.groups, c.kernel, c.kernel};
     const double fan_in = static_cast<double>(c.in / c.groups * c.kernel * c.kernel);
-    const auto pair = [](std::int64_t v) { return "[" + std::to_string(v) + ", " + std::to_string(v) + "]"; };
+    const auto pair = [](std::int64_t v) { return text("[", v, ", ", v, "]"); };
     const std::string arguments = "x, self.weight, self.bias, " + pair(c.stride) + ", " + pair(c.padding);
     const std::string groups = std::to_string(c.groups);
     layer(name, {{"weight", normal(shape) / std::sqrt(fan_in)}, {"bias", c.bias ? normal({c.out}) * 0.3 : at::Tensor()}},

@@ -55,12 +55,14 @@ std::map<std::string, moments_state> measured(const adapter::network& net, const
   return sites;
 }
 
-// `a`: 3 -> 8 channels, of which 5, 6 and 7 are affine functions of the first five.
-void redundant_producer(script_network& net, const std::string& name) {
+// `a`: 3 -> 8 channels, of which 5, 6 and 7 are affine, or linear, functions of the first five.
+void redundant_producer(script_network& net, const std::string& name, bool affine = true) {
   const at::Tensor free = net.normal({5, 3, 3, 3});
   const at::Tensor mix = net.normal({3, 5});
   const at::Tensor weight = at::cat({free, at::matmul(mix, free.flatten(1)).view({3, 3, 3, 3})});
-  net.layer(name, {{"weight", weight}, {"bias", net.normal({8})}}, "torch.conv2d(x, self.weight, self.bias)");
+  const at::Tensor bias = net.normal({8});
+  if (!affine) bias.slice(0, 5).copy_(at::matmul(mix, bias.slice(0, 0, 5)));
+  net.layer(name, {{"weight", weight}, {"bias", bias}}, "torch.conv2d(x, self.weight, self.bias)");
 }
 
 channel_mask mask_without(const channel_graph& graph, const std::string& producer, const std::vector<std::size_t>& removed) {
@@ -160,9 +162,20 @@ TEST(compensate, batch_norm_shared_by_two_outputs_does_not) {
 TEST(compensate, transposed_convolution) {
   for (const bool bias : {true, false}) {
     script_network net(5);
-    redundant_producer(net, "a");
+    redundant_producer(net, "a", false);
     net.conv("head", {.in = 8, .out = 3, .kernel = 2, .stride = 2, .bias = bias, .transposed = true});
     expect_no_trace(remove_from(net.build("  return self.head.forward(self.a.forward(x))\n"), "a", redundant, compensation::least_squares));
+  }
+}
+
+// Every output pixel of a transposed convolution sees some of the taps only: the offset is right on average over stride x stride pixels.
+TEST(compensate, transposed_convolution_takes_its_share_of_the_offset) {
+  for (const std::int64_t kernel : {2, 4}) {
+    script_network net(15);
+    redundant_producer(net, "a");
+    net.conv("head", {.in = 8, .out = 3, .kernel = kernel, .stride = 2, .bias = false, .transposed = true});
+    const std::string average = "torch.avg_pool2d(self.head.forward(self.a.forward(x))[:, :, 2:-2, 2:-2], [2, 2])";
+    expect_no_trace(remove_from(net.build("  return " + average + "\n"), "a", redundant, compensation::least_squares));
   }
 }
 
@@ -190,7 +203,8 @@ TEST(compensate, grouped_convolutions) {
     block_redundant_producer(net);
     net.conv("b", {.in = 8, .out = 6, .kernel = 3, .groups = 2, .bias = false, .transposed = transposed});
     net.conv("head", {.in = 6, .out = 3});
-    expect_no_trace(remove_from(net.build("  return self.head.forward(torch.relu(self.b.forward(self.a.forward(x))))\n"), "a", {3, 7},
+    const std::string inside = transposed ? "[:, :, 2:-2, 2:-2]" : "";  // at its border a transposed convolution sees some of the taps only
+    expect_no_trace(remove_from(net.build("  return self.head.forward(torch.relu(self.b.forward(self.a.forward(x))))" + inside + "\n"), "a", {3, 7},
                                 compensation::least_squares));
   }
 }

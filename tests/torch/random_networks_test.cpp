@@ -1,4 +1,5 @@
 // Random small networks: random removals in every group that may lose channels give masked = slimmed.
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
@@ -26,6 +27,7 @@ adapter::network reloaded(const torch::jit::Module& module) {
 
 TEST(random_networks, masked_equals_slim) {
   torch::jit::setGraphExecutorOptimize(false);
+  at::set_num_threads(1);
   const std::int64_t networks = from_environment("SIRFP_RANDOM_NETWORKS", 320);
   const std::int64_t only = from_environment("SIRFP_RANDOM_SEED", -1);
   std::int64_t groups = 0;
@@ -40,7 +42,7 @@ TEST(random_networks, masked_equals_slim) {
       const adapter::network net = seed % 8 == 0 ? reloaded(module) : adapter::load_network(module);
       const compensation how = seed % 3 == 0 ? compensation::least_squares : seed % 3 == 1 ? compensation::none : compensation::constant;
       const masked_and_slim result = run_both(net, input, static_cast<std::uint64_t>(seed), how);
-      groups += static_cast<std::int64_t>(result.graph.groups.size());
+      groups += static_cast<std::int64_t>(result.graph.groups.size()) - 2;  // input and output cannot lose any
       pruned += result.groups_pruned;
       changed += result.effect() > 1e-6;
       EXPECT_LE(result.difference(), 1e-9) << "seed " << seed << "\n" << maker.source();
@@ -51,9 +53,9 @@ TEST(random_networks, masked_equals_slim) {
       ADD_FAILURE() << "seed " << seed << ": " << error.what() << "\n" << maker.source();
     }
   }
-  std::cout << "groups " << groups << ", pruned " << pruned << ", networks whose output changed " << changed << " of " << networks << "\n";
+  std::cout << "groups between input and output " << groups << ", pruned " << pruned << ", networks whose output changed " << changed << " of " << networks << "\n";
   if (only >= 0) return;
-  EXPECT_GE(pruned * 2, groups) << "most groups of these networks can lose channels";
+  EXPECT_GE(pruned * 4, groups * 3) << "most groups of these networks can lose channels";
   EXPECT_GE(changed * 10, networks * 8) << "removals that change nothing prove nothing";
 }
 

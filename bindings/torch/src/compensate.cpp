@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "added_biases.hpp"
+#include "consumer_weights.hpp"
 #include "network_tensors.hpp"
 #include "pooled_moments.hpp"
 #include "sirfp/adapter/apply.hpp"
@@ -46,9 +47,11 @@ class compensator {
     }
     const at::Tensor original = tensor_of(net_, captured_, weight);
     at::Tensor folded = original.to(at::kDouble).clone(at::MemoryFormat::Contiguous);
-    const std::vector<double> offset = fold_blocks(folded, readings);
+    const consumer& reader = *readings.front().reader;
+    const double share = share_of_taps(captured_.ops.ops.at(static_cast<std::size_t>(reader.op)), reader, original.dim());
+    const at::Tensor offset = at::tensor(fold_blocks(folded, readings), at::kDouble) * share;
     result_.tensors[value.name] = folded.to(original.options());
-    absorb(sink, at::tensor(offset, at::kDouble), value.name, original.options());
+    absorb(sink, offset, value.name, original.options());
   }
 
   // Every block of the weight's rows (a weight without groups is one block) predicts from its own site.

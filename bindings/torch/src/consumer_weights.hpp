@@ -19,6 +19,10 @@ std::vector<std::int64_t> removed_positions(const channel_layout& layout, const 
 // gamma^2 / (running_var + eps) of the BatchNorm that alone reads the consumer, double [all outputs]; undefined where there is none.
 at::Tensor norm_gain(const network& net, const captured_network& captured, const consumer& reader);
 
+// A transposed convolution lays its taps side by side over stride x stride output pixels: a constant input reaches each of them through
+// that share of the taps on average (and not the same taps: a bias for all of them is approximate).
+double share_of_taps(const op& reader, const consumer& use, std::int64_t weight_axes);
+
 // The arguments of one reader (and of the BatchNorm behind it) that `weights` has other tensors for.
 std::vector<argument_override> overrides_of_reader(const captured_network& captured, const consumer& reader, const compensated_weights& weights);
 

@@ -135,7 +135,8 @@ class sweep {
       const at::Tensor fitted = at::matmul(rows.transpose(1, 2), map.matrix).transpose(1, 2);
       at::Tensor target = at::zeros_like(rows).index_copy_(1, at::tensor(kept, at::kLong), fitted);
       write_block(weight, reader, target);
-      absorb(sink, reader, rows.sum(2).mv(map.offset), rows.size(0), weight_value.name, original.options());
+      const double share = share_of_taps(captured_.ops.ops.at(static_cast<std::size_t>(reader.op)), reader, original.dim());
+      absorb(sink, reader, share * rows.sum(2).mv(map.offset), rows.size(0), weight_value.name, original.options());
     }
     apply_to_cut(reader);
   }

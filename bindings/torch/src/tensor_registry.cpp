@@ -33,7 +33,8 @@ void tensor_registry::add_number(const at::Tensor& tensor) { entry_of(tensor).id
 
 void tensor_registry::overwrite(const at::Tensor& tensor, std::int32_t id) {
   auto& held = entry_of(tensor).ids;
-  for (const auto old : held) superseded_[old] = id;
+  for (const auto old : held)
+    if (old != id) superseded_[old] = id;  // an in-place operator has already handed its tensor on as `id`
   held.assign(1, id);
 }
 

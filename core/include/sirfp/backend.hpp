@@ -21,8 +21,11 @@ class backend {
   virtual std::string_view name() const noexcept = 0;
   virtual memory_space space() const noexcept = 0;
 
+  // Adds each image's R to sums.matrix; the counts are the entry function's business. With one image `sums` may be the caller's own state:
+  // then nothing is changed before everything that can throw is done. With several it is a zeroed state that the entry function merges.
+  virtual void batch_similarity(const context&, const feature_view&, const pixel_weights&, const similarity_options&,
+                                similarity_state& sums) const = 0;
   // Each fills `batch`, a zeroed state of the right width, from one batch of images; the entry function merges it into the caller's.
-  virtual void batch_similarity(const context&, const feature_view&, const pixel_weights&, const similarity_options&, similarity_state& batch) const = 0;
   virtual void batch_moments(const context&, const feature_view&, const pixel_weights&, moments_state& batch) const = 0;
   virtual void batch_edge_score(const context&, const feature_view&, edge_state& batch) const = 0;
 
@@ -31,7 +34,8 @@ class backend {
   virtual void merge_moments(const context&, moments_state& into, const moments_state& from) const = 0;
 
   virtual void eliminate(const context&, std::span<const redundancy_matrix>, std::span<elimination> results) const = 0;
-  virtual schur_elimination eliminate_joint(const context&, std::int64_t channels, std::span<const schur_site>, const schur_options&) const = 0;
+  virtual schur_elimination eliminate_joint(const context&, std::int64_t channels, std::span<const schur_site>,
+                                            const schur_options&) const = 0;
 };
 
 }  // namespace sirfp

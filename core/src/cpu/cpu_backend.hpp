@@ -11,7 +11,8 @@ class cpu_backend final : public reference_backend {
   // The tests run every level that the processor has.
   explicit cpu_backend(simd_level level = best_simd_level()) noexcept : level_(level) {}
   std::string_view name() const noexcept override { return "cpu"; }
-  void batch_similarity(const context&, const feature_view&, const pixel_weights&, const similarity_options&, similarity_state&) const override;
+  void batch_similarity(const context&, const feature_view&, const pixel_weights&, const similarity_options&,
+                        similarity_state&) const override;
   void batch_moments(const context&, const feature_view&, const pixel_weights&, moments_state&) const override;
   void batch_edge_score(const context&, const feature_view&, edge_state&) const override;
   void combine(const context&, buffer&, double, const buffer&, double) const override;

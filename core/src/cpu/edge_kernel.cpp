@@ -1,4 +1,4 @@
-// Computes        v = sqrt(gx^2 + gy^2) with 3x3 kernels [[-.5,0,.5],[-1,0,1],[-.5,0,.5]] and transpose; count, mean, sum (v - mean)^2 per channel
+// Computes        v = sqrt(gx^2 + gy^2) with 3x3 kernels [[-.5,0,.5],[-1,0,1],[-.5,0,.5]] and transpose; count, mean, sum (v - mean)^2
 // Tile            one row of pixels x 16 channels a call; the channels are the lanes, so neighbours are whole vectors
 // Traffic         three rows read from the first cache, one row of v written and read twice there
 // Accumulates in  fp32 over at most 128 pixels about a shift, then fp64; rows merged by Chan's update in fp64
@@ -20,7 +20,7 @@ SIRFP_INLINE lanes square_root(const lanes& value) noexcept {
 SIRFP_INLINE void sobel(const float* above, const float* middle, const float* below, std::int64_t width, float* magnitudes) {
   lanes smooth[3] = {};  // 0.5 above + middle + 0.5 below at x - 1, x, x + 1
   lanes slope[3] = {};   // below - above
-  const auto column = [=](std::int64_t x, lanes& smoothed, lanes& sloped) __attribute__((always_inline)) {
+  const auto column = [=](std::int64_t x, lanes & smoothed, lanes & sloped) __attribute__((always_inline)) {
     const lanes a = load<lanes>(above + x * lane_count);
     const lanes b = load<lanes>(below + x * lane_count);
     smoothed = load<lanes>(middle + x * lane_count) + 0.5F * (a + b);
@@ -42,26 +42,42 @@ SIRFP_INLINE void sobel(const float* above, const float* middle, const float* be
   }
 }
 
+constexpr int chains = 4;  // independent sums, so that the latency of an addition is hidden
+
+SIRFP_INLINE lanes sum_of(const lanes (&part)[chains]) noexcept { return (part[0] + part[1]) + (part[2] + part[3]); }
+
 // Two passes over at most 128 values: their mean, then what deviates from it.
 SIRFP_INLINE void spread_run(const float* values, std::int64_t count, running_spread& spread) {
-  lanes sum[2] = {};
-  for (std::int64_t p = 0; p < count; ++p) sum[p & 1] += load<lanes>(values + p * lane_count);
-  const lanes about = (sum[0] + sum[1]) * (1.0F / static_cast<float>(count));
-  lanes rest[2] = {};
-  lanes squares[2] = {};
-  for (std::int64_t p = 0; p < count; ++p) {
+  const std::int64_t whole = count / chains * chains;
+  lanes sums[chains] = {};
+  for (std::int64_t p = 0; p < whole; p += chains)
+    for (int k = 0; k < chains; ++k) sums[k] += load<lanes>(values + (p + k) * lane_count);
+  for (std::int64_t p = whole; p < count; ++p) sums[0] += load<lanes>(values + p * lane_count);
+  const lanes about = sum_of(sums) * (1.0F / static_cast<float>(count));
+
+  lanes rests[chains] = {};
+  lanes squares[chains] = {};
+  const auto deviate = [&](std::int64_t p, lanes & rest, lanes & square) __attribute__((always_inline)) {
     const lanes d = load<lanes>(values + p * lane_count) - about;
-    rest[p & 1] += d;
-    squares[p & 1] += d * d;
-  }
+    rest += d;
+    square += d * d;
+  };
+  for (std::int64_t p = 0; p < whole; p += chains)
+    for (int k = 0; k < chains; ++k) deviate(p + k, rests[k], squares[k]);
+  for (std::int64_t p = whole; p < count; ++p) deviate(p, rests[0], squares[0]);
+  const lanes rest = sum_of(rests);
+  const lanes square = sum_of(squares);
+
   const auto n = static_cast<double>(count);
   const double total = spread.count + n;
+  const double inverse = 1 / n;
+  const double share = n / total;
   for (int l = 0; l < lane_count; ++l) {
-    const double residual = static_cast<double>(rest[0][l]) + static_cast<double>(rest[1][l]);
-    const double centred = static_cast<double>(squares[0][l]) + static_cast<double>(squares[1][l]) - residual * residual / n;
-    const double step = static_cast<double>(about[l]) + residual / n - spread.mean[l];
-    spread.squares[l] += std::max(centred, 0.0) + step * step * (spread.count * n / total);
-    spread.mean[l] += step * (n / total);
+    const auto residual = static_cast<double>(rest[l]);
+    const double centred = static_cast<double>(square[l]) - residual * residual * inverse;
+    const double step = static_cast<double>(about[l]) + residual * inverse - spread.mean[l];
+    spread.squares[l] += std::max(centred, 0.0) + step * step * (spread.count * share);
+    spread.mean[l] += step * share;
   }
   spread.count = total;
 }
@@ -70,10 +86,10 @@ SIRFP_INLINE void spread_all(const float* values, std::int64_t pixels, running_s
   for (std::int64_t p = 0; p < pixels; p += 128) spread_run(values + p * lane_count, std::min<std::int64_t>(128, pixels - p), spread);
 }
 
-#define SIRFP_EDGE_KERNELS(level, target)                                                                                              \
-  target void sobel_##level(const float* a, const float* m, const float* b, std::int64_t w, float* v) { sobel(a, m, b, w, v); }        \
-  target void spread_##level(const float* v, std::int64_t n, running_spread& s) { spread_all(v, n, s); }                               \
-  constexpr edge_kernels level##_kernels{sobel_##level, spread_##level}
+#define SIRFP_EDGE_KERNELS(level, target)                                                                                       \
+  target void sobel_##level(const float* a, const float* m, const float* b, std::int64_t w, float* v) { sobel(a, m, b, w, v); } \
+  target void spread_##level(const float* v, std::int64_t n, running_spread& s) { spread_all(v, n, s); }                        \
+  constexpr edge_kernels level##_kernels { sobel_##level, spread_##level }
 
 #if SIRFP_X86
 SIRFP_EDGE_KERNELS(avx512, SIRFP_TARGET_AVX512);

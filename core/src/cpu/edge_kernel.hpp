@@ -7,8 +7,8 @@
 
 namespace sirfp {
 
-// 16 channels at once: rows of `width` pixels, 16 floats a pixel. `above`, `middle`, `below` are the rows around the one to do (a row of zeros
-// beyond the border). Writes v = sqrt(gx^2 + gy^2) of each pixel, zero beyond the ends of the rows.
+// 16 channels at once: rows of `width` pixels, 16 floats a pixel. `above`, `middle`, `below` are the rows around the one to do (a row of
+// zeros beyond the border). Writes v = sqrt(gx^2 + gy^2) of each pixel, zero beyond the ends of the rows.
 using sobel_kernel = void (*)(const float* above, const float* middle, const float* below, std::int64_t width, float* magnitudes);
 
 // Count, mean and sum of squared deviations of v per channel, merged by Chan's update: exact to fp32 rounding of v for any mean.

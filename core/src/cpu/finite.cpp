@@ -16,7 +16,8 @@ void require_finite(const feature_view& features, std::int64_t image) {
 
 feature_view one_image(const feature_view& features, std::int64_t image) noexcept {
   feature_view one = features;
-  one.data = static_cast<const std::byte*>(features.data) + image * features.image_stride * static_cast<std::int64_t>(size_of(features.type));
+  one.data =
+      static_cast<const std::byte*>(features.data) + image * features.image_stride * static_cast<std::int64_t>(size_of(features.type));
   one.images = 1;
   return one;
 }

@@ -22,17 +22,21 @@ block_totals make_totals(const gram_plan& plan, packing kind) {
   return totals;
 }
 
+// Four chains, so that the latency of an addition is hidden.
+double sum_of(const float* weights, std::int64_t count) {
+  double sums[4] = {};
+  for (std::int64_t p = 0; p < count; ++p) sums[p % 4] += static_cast<double>(weights[p]);
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
 // Square roots of an image's weights and their sum over each block.
 void prepare_weights(const gram_plan& plan, const float* weights, std::vector<float>& roots, block_totals& totals) {
   for (std::int64_t b = 0; b < plan.blocks; ++b) {
-    double sum = weights == nullptr ? static_cast<double>(plan.block_begin(b + 1) - plan.block_begin(b)) : 0.0;
-    if (weights != nullptr)
-      for (std::int64_t p = plan.block_begin(b); p < plan.block_begin(b + 1); ++p) {
-        roots[static_cast<std::size_t>(p)] = std::sqrt(weights[p]);
-        sum += static_cast<double>(weights[p]);
-      }
-    totals.weight[static_cast<std::size_t>(b)] = sum;
+    const std::int64_t first = plan.block_begin(b);
+    const std::int64_t count = plan.block_begin(b + 1) - first;
+    totals.weight[static_cast<std::size_t>(b)] = weights == nullptr ? static_cast<double>(count) : sum_of(weights + first, count);
   }
+  for (std::size_t p = 0; p < roots.size(); ++p) roots[p] = std::sqrt(weights[p]);
 }
 
 class gram_run {
@@ -69,6 +73,7 @@ class gram_run {
 
   void many_channels() {
     const scratch<float> packed(ctx_.memory, plan_.panels * panel_stride_);
+    const std::vector<tile_position> tiles = tiles_of(plan_);
     buffer carried;  // sums of the blocks before the last one
     if (plan_.blocks > 1) carried = buffer(ctx_.memory, packed_size(plan_.channels));
     for (std::int64_t image = 0; image < features_.images; ++image) {
@@ -80,7 +85,9 @@ class gram_run {
         });
         const bool last = block + 1 == plan_.blocks;
         if (last && !sink_.begin_image(image, totals_[0])) break;
-        ctx_.threads->parallel_for(plan_.tiles(), [&](std::int64_t tile) { multiply_shared(block, tile, packed.data(), carried.data()); });
+        ctx_.threads->parallel_for(static_cast<std::int64_t>(tiles.size()), [&](std::int64_t task) {
+          multiply_shared(block, tiles[static_cast<std::size_t>(task)], packed.data(), carried.data());
+        });
       }
     }
   }
@@ -129,10 +136,9 @@ class gram_run {
     }
   }
 
-  void multiply_shared(std::int64_t block, std::int64_t index, const float* packed, double* carried) {
+  void multiply_shared(std::int64_t block, const tile_position& at, const float* packed, double* carried) {
     constexpr std::int64_t side = gram_tuning::tile_panels * lane_count;
     alignas(64) double sums[side * side] = {};
-    const tile_position at = tile_at(plan_, index);
     gram_tile tile{packed, panel_stride_, plan_.block_begin(block + 1) - plan_.block_begin(block)};
     tile.row_begin = at.row * plan_.tile_panels;
     tile.row_end = std::min(tile.row_begin + plan_.tile_panels, plan_.panels);

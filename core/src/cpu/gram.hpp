@@ -24,8 +24,8 @@ class gram_sink {
   virtual ~gram_sink() = default;
   // All pixels of an image have been read; called once an image, in order. False: the sink has dealt with the image, no rows are wanted.
   virtual bool begin_image(std::int64_t image, const block_totals& totals) = 0;
-  // sums[k] = sum_p y_row y_(column + k) for k < count, with y = sqrt(w) x or sqrt(w) (x - shift). Once for every element of the triangle, from
-  // any thread.
+  // sums[k] = sum_p y_row y_(column + k) for k < count, with y = sqrt(w) x or sqrt(w) (x - shift). Once for every element of the triangle,
+  // from any thread.
   virtual void add_row(std::int64_t row, std::int64_t column, std::int64_t count, const double* sums) = 0;
 };
 

@@ -1,11 +1,11 @@
 // Computes        sums_ij += sum_p x_i,p x_j,p, lower triangle of tiles, from panels [pixel][16 channels]
-// Tile            Rows channels (broadcast) x Vectors * 16 channels (registers); AVX-512: 8 x 48, AVX2: 4 x 16, NEON: 4 x 16, SSE2: 2 x 16
+// Tile            channels broadcast x channels in registers: AVX-512 8 x 48, AVX2 4 x 16, NEON 4 x 16, SSE2 2 x 16
 // Registers       AVX-512: 24 accumulators + 3 + 1 of 32
-// Traffic         a step of one pixel reads 8 + 48 floats for 384 products; panels come from L2, a run of 384 pixels of one panel has 24 KiB
+// Traffic         a step of one pixel reads 8 + 48 floats for 384 products; a run of 384 pixels of one panel is 24 KiB, from L2
 // Accumulates in  fp32 over at most 384 pixels, then fp64: less error than one naive fp32 sum
 // Order           pixels ascending, fixed by the tile alone
 // Needs           nothing of alignment; the instruction set is chosen at run time
-// Measured        docs/performance; 114 GFLOP/s of a peak of 118 on one Zen 4 core (MKL sgemm: 92-103, OpenBLAS ssyrk: 93-99)
+// Measured        docs/decisions/0002, bench/torch/similarity_bench.cpp: 110-114 GFLOP/s of 118 on one Zen 4 core
 #include "gram_kernel.hpp"
 
 #include <algorithm>
@@ -51,7 +51,8 @@ SIRFP_INLINE void run(const gram_tile& tile, std::int64_t first, std::int64_t pi
         const bool half = diagonal && r + Rows <= lane_count / 2;  // the upper right quarter of a panel's square is not asked for
         multiply_up_to<Rows, Vectors>(half ? vectors - 1 : vectors, rows, columns, tile.panel_stride, pixels, sums, tile.row_stride);
         if (half)
-          multiply<half_lanes, Rows, 1>(rows, packed + i * tile.panel_stride, 0, pixels, sums + (vectors - 1) * lane_count, tile.row_stride);
+          multiply<half_lanes, Rows, 1>(rows, packed + i * tile.panel_stride, 0, pixels, sums + (vectors - 1) * lane_count,
+                                        tile.row_stride);
       }
     }
   }

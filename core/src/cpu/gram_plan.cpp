@@ -40,10 +40,16 @@ gram_plan plan_gram(std::int64_t channels, std::int64_t pixels, std::int64_t ima
   return plan;
 }
 
-tile_position tile_at(const gram_plan& plan, std::int64_t index) noexcept {
-  std::int64_t row = plan.tile_rows() - 1;
-  while (index > row) index -= row-- + 1;
-  return {row, index};
+std::vector<tile_position> tiles_of(const gram_plan& plan) {
+  std::vector<tile_position> tiles;
+  for (std::int64_t row = 0; row < plan.tile_rows(); ++row)
+    for (std::int64_t column = 0; column <= row; ++column) tiles.push_back({row, column});
+  const auto work = [&plan](const tile_position& tile) {
+    const std::int64_t rows = std::min(plan.tile_panels, plan.panels - tile.row * plan.tile_panels);
+    return tile.row == tile.column ? rows * (rows + 1) / 2 : rows * plan.tile_panels;
+  };
+  std::stable_sort(tiles.begin(), tiles.end(), [&](const tile_position& a, const tile_position& b) { return work(a) > work(b); });
+  return tiles;
 }
 
 }  // namespace sirfp

@@ -120,7 +120,8 @@ class moments_sink final : public gram_sink {
 
 }  // namespace
 
-void cpu_backend::batch_moments(const context& ctx, const feature_view& features, const pixel_weights& weights, moments_state& batch) const {
+void cpu_backend::batch_moments(const context& ctx, const feature_view& features, const pixel_weights& weights,
+                                moments_state& batch) const {
   const gram_plan plan = plan_gram(features.channels, features.pixels(), features.images);
   const auto in_doubles = [&](std::int64_t image) {
     moments_state one{batch.channels, 0, 0, buffer(ctx.memory, batch.channels), buffer(ctx.memory, batch.scatter.size())};

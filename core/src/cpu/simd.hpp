@@ -1,5 +1,5 @@
-// Vectors of 16 floats that every compiler target can hold (one AVX-512 register, two AVX2, four SSE or NEON). A kernel is written once as an
-// always-inline function of them and instantiated in functions of each target; vectors never cross a call (hence -Wno-psabi).
+// Vectors of 16 floats that every compiler target can hold (one AVX-512 register, two AVX2, four SSE or NEON). A kernel is written once as
+// an always-inline function of them and instantiated in functions of each target; vectors never cross a call (hence -Wno-psabi).
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,12 @@ class similarity_sink final : public gram_sink {
   // `in_doubles(image)` adds an image whose values are too large for fp32 products.
   similarity_sink(const gram_plan& plan, const feature_view& features, double epsilon, double* matrix,
                   std::function<void(std::int64_t)> in_doubles)
-      : plan_(plan), features_(features), epsilon_(epsilon), matrix_(matrix), in_doubles_(std::move(in_doubles)), inverse_norm_(channels()) {}
+      : plan_(plan),
+        features_(features),
+        epsilon_(epsilon),
+        matrix_(matrix),
+        in_doubles_(std::move(in_doubles)),
+        inverse_norm_(channels()) {}
 
   bool begin_image(std::int64_t image, const block_totals& totals) override {
     bool in_range = true;
@@ -57,12 +62,12 @@ class similarity_sink final : public gram_sink {
 }  // namespace
 
 void cpu_backend::batch_similarity(const context& ctx, const feature_view& features, const pixel_weights& weights,
-                                   const similarity_options& options, similarity_state& batch) const {
+                                   const similarity_options& options, similarity_state& sums) const {
   const gram_plan plan = plan_gram(features.channels, features.pixels(), features.images);
   const auto in_doubles = [&](std::int64_t image) {
-    reference_backend::batch_similarity(ctx, one_image(features, image), one_image(weights, image), options, batch);
+    reference_backend::batch_similarity(ctx, one_image(features, image), one_image(weights, image), options, sums);
   };
-  similarity_sink sink(plan, features, options.epsilon, batch.matrix.data(), in_doubles);
+  similarity_sink sink(plan, features, options.epsilon, sums.matrix.data(), in_doubles);
   form_gram(ctx, level_, plan, features, weights, packing::raw, sink);
 }
 

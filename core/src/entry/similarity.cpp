@@ -11,7 +11,8 @@ namespace sirfp {
 namespace {
 
 void check_options(const similarity_options& options) {
-  SIRFP_EXPECTS(std::isfinite(options.epsilon) && options.epsilon > 0, "similarity epsilon ", options.epsilon, ", expected a positive number");
+  SIRFP_EXPECTS(std::isfinite(options.epsilon) && options.epsilon > 0, "similarity epsilon ", options.epsilon,
+                ", expected a positive number");
   SIRFP_EXPECTS(options.mode == accumulation::mean || (options.ema_rate >= 0 && options.ema_rate < 1), "EMA rate ", options.ema_rate,
                 ", expected 0 <= rate < 1");
 }
@@ -40,6 +41,11 @@ void accumulate_similarity(const context& ctx, const feature_view& features, con
   if (features.images == 0) return;
   entry::check_weights(features, weights);
 
+  if (features.images == 1 && options.mode == accumulation::mean && state.channels != 0) {
+    ctx.backend->batch_similarity(ctx, features, weights, options, state);  // the same sums without a second matrix
+    ++state.images;
+    return;
+  }
   similarity_state batch = zero_state(ctx, features.channels, options.mode);
   ctx.backend->batch_similarity(ctx, features, weights, options, batch);  // throws before `state` is touched
   batch.images = features.images;

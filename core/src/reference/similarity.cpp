@@ -24,8 +24,8 @@ std::vector<double> norms_of(const feature_view& features, const pixel_weights& 
 }  // namespace
 
 void reference_backend::batch_similarity(const context&, const feature_view& features, const pixel_weights& weights,
-                                         const similarity_options& options, similarity_state& batch) const {
-  double* matrix = batch.matrix.data();
+                                         const similarity_options& options, similarity_state& sums) const {
+  double* matrix = sums.matrix.data();
   for (std::int64_t n = 0; n < features.images; ++n) {
     const std::vector<double> norms = norms_of(features, weights, options.epsilon, n);
     for (std::int64_t i = 0; i < features.channels; ++i)
