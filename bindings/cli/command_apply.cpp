@@ -66,7 +66,7 @@ void apply(const apply_arguments& arguments) {
   }
   const at::Tensor example = noise_input(planned.content.input_shape, arguments.common);
   const session opened(std::move(net), images ? images->example() : example, planned.lock);
-  check_plan(planned.content, opened.captured.ops, opened.graph, opened.captured.fingerprint);
+  expect_plan_of(opened, planned);
   check_interrupt();
 
   const auto state = moments_for(arguments, opened, planned, images);

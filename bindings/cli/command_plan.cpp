@@ -41,7 +41,8 @@ void plan_command(const plan_arguments& arguments) {
   const at::Tensor example = noise_input(input_shape_of(state, arguments.state), arguments.common);
   std::optional<image_folder> images;
   if (!arguments.images.folder.empty())
-    images = open_images(arguments.images, resolve(arguments.images, part_of(state.options, "images", arguments.state), arguments.state), default_images);
+    images = open_images(arguments.images, resolve(arguments.images, part_of(state.options, "images", arguments.state), arguments.state),
+                         default_images);
   const session opened(open_network(arguments.network, arguments.common), example, chosen.lock);
   expect_state_of(opened, state, arguments.state);
   expect_prunable(opened);

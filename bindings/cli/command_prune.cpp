@@ -110,7 +110,8 @@ void prune(const prune_arguments& arguments) {
   calibrate(opened, images, calibration, state, style);
 
   announce(style, "planning");
-  const std::vector<at::Tensor> sample = chosen.widths == width_rule::measured ? inputs_of(images, sensitivity_images) : std::vector<at::Tensor>();
+  const std::vector<at::Tensor> sample =
+      chosen.widths == width_rule::measured ? inputs_of(images, sensitivity_images) : std::vector<at::Tensor>();
   plan made = plan_from_state(opened, state, chosen, "the calibration", sample, style);
   announce(style, "compensating and slimming");
   const adapter::compensated_weights weights =

@@ -28,7 +28,7 @@ struct verify_arguments {
 
 // The masked network, built from the original, the plan and its weights; never from the pruned file.
 adapter::network rebuild_masked(const session& opened, const verify_arguments& arguments, const loaded_plan& planned) {
-  check_plan(planned.content, opened.captured.ops, opened.graph, opened.captured.fingerprint);
+  expect_plan_of(opened, planned);
   std::optional<calibration_state> state;
   if (!arguments.state.empty()) {
     state = load_state(opened.context, arguments.state);

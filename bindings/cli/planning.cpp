@@ -7,12 +7,12 @@
 
 #include "channel_choice.hpp"
 #include "interrupt.hpp"
+#include "sirfp/adapter/joint.hpp"
 #include "sirfp/backend.hpp"
 #include "sirfp/cost.hpp"
 #include "sirfp/expects.hpp"
 #include "sirfp/files.hpp"
 #include "sirfp/fingerprint.hpp"
-#include "sirfp/adapter/joint.hpp"
 #include "sirfp/version.hpp"
 
 namespace sirfp::cli {
@@ -90,10 +90,12 @@ adapter::compensated_weights rounded_as_stored(adapter::compensated_weights weig
 
 adapter::compensated_weights compensate_plan(const session& opened, const plan& made, const calibration_state& state, compensation how) {
   check_interrupt();
-  return rounded_as_stored(adapter::compensate(opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), state.sites, how), opened);
+  return rounded_as_stored(adapter::compensate(opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), state.sites, how),
+                           opened);
 }
 
-adapter::compensated_weights refit_plan(const session& opened, const plan& made, const std::vector<at::Tensor>& batches, progress_style style) {
+adapter::compensated_weights refit_plan(const session& opened, const plan& made, const std::vector<at::Tensor>& batches,
+                                        progress_style style) {
   adapter::refit_options options;
   std::unique_ptr<progress> shown;
   options.progress = [&](std::int64_t, std::int64_t total) {
@@ -139,6 +141,14 @@ loaded_plan open_plan(const std::filesystem::path& path) {
     throw invalid_argument(text(path.string(), ": its options make no sense: ", problem.what()));
   }
   return opened;
+}
+
+void expect_plan_of(const session& opened, const loaded_plan& planned) {
+  try {
+    check_plan(planned.content, opened.captured.ops, opened.graph, opened.captured.fingerprint);
+  } catch (const invalid_argument& problem) {
+    throw invalid_argument(text(planned.path.string(), ": ", problem.what()));
+  }
 }
 
 adapter::compensated_weights weights_of(const session& opened, const loaded_plan& opened_plan,

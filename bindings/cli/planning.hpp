@@ -25,7 +25,8 @@ plan plan_from_state(const session& opened, const calibration_state& state, cons
 // Compensated weights, rounded to the type in which the network is stored, so that nothing is lost when it is saved.
 adapter::compensated_weights compensate_plan(const session& opened, const plan& made, const calibration_state& state, compensation how);
 // The same by the sequential refit, which needs the images again.
-adapter::compensated_weights refit_plan(const session& opened, const plan& made, const std::vector<at::Tensor>& batches, progress_style style);
+adapter::compensated_weights refit_plan(const session& opened, const plan& made, const std::vector<at::Tensor>& batches,
+                                        progress_style style);
 
 // The inputs of `count` evenly spaced images (all: 0), in the folder's batches.
 std::vector<at::Tensor> inputs_of(image_folder& images, std::int64_t count);
@@ -44,6 +45,8 @@ struct loaded_plan {
   json image_record;
 };
 loaded_plan open_plan(const std::filesystem::path& path);
+// check_plan, with the plan's path in the error.
+void expect_plan_of(const session& opened, const loaded_plan& planned);
 
 // The weights beside the plan, or computed from `state`; which of them, and what is missing, in one line. `override_with`: --compensate.
 adapter::compensated_weights weights_of(const session& opened, const loaded_plan& opened_plan,

@@ -77,12 +77,13 @@ void add_selection_options(CLI::App& app, selection_arguments& arguments) {
   add_fraction(app, "--params", arguments.parameters, "fraction of the parameters that remains")->group(group);
   add_preset_options(app, arguments);
   add_choice(app, "--criterion", arguments.criterion, {"joint", "pairwise"},
-             "what makes a channel redundant: that the others together predict it, or that single ones repeat it (default pairwise)")->group(group);
-  add_choice(app, "--allocate", arguments.allocate, {"measured", "joint", "uniform", "threshold"},
-             "how widths follow from the target (default measured: by what the network's output was seen to lose)")->group(group);
-  add_compensation_option(app, arguments.compensate);
-  app.add_flag("--refit,!--no-refit", arguments.refit, "least squares layer by layer, original and cut network side by side")
+             "what makes a channel redundant: that the others together predict it, or that single ones repeat it (default pairwise)")
       ->group(group);
+  add_choice(app, "--allocate", arguments.allocate, {"measured", "joint", "uniform", "threshold"},
+             "how widths follow from the target (default uniform; measured: by what the network's output was seen to lose)")
+      ->group(group);
+  add_compensation_option(app, arguments.compensate);
+  app.add_flag("--refit,!--no-refit", arguments.refit, "least squares layer by layer, original and cut network side by side")->group(group);
   add_choice(app, "--redundancy-scale", arguments.scale, {"reference", "resolution-neutral", "cosine"}, "scale of pairwise redundancy")
       ->group(group);
   add_count(app, "--round-to", arguments.round_to, 1, "widths are multiples of N in groups of 64 channels and more (default 8)")
@@ -99,7 +100,8 @@ selection resolve(const selection_arguments& arguments) {
   chosen.allocation.keep = arguments.keep;
   if (arguments.scale) chosen.ranking.scale = scale_from(*arguments.scale);
   if (arguments.compensate) chosen.compensate = compensation_from(*arguments.compensate);
-  SIRFP_EXPECTS(!arguments.refit.value_or(false) || chosen.compensate == compensation::least_squares, "--refit: expected with --compensate ls");
+  SIRFP_EXPECTS(!arguments.refit.value_or(false) || chosen.compensate == compensation::least_squares,
+                "--refit: expected with --compensate ls");
   chosen.refit = arguments.refit.value_or(false);
   if (arguments.criterion) {
     chosen.by = *arguments.criterion == "joint" ? criterion::joint : criterion::pairwise;
@@ -110,7 +112,8 @@ selection resolve(const selection_arguments& arguments) {
     chosen.allocation.round_to = static_cast<int>(*arguments.round_to);
   }
   if (arguments.allocate) {
-    chosen.widths = static_cast<width_rule>(std::find(width_rule_names.begin(), width_rule_names.end(), *arguments.allocate) - width_rule_names.begin());
+    chosen.widths = static_cast<width_rule>(std::find(width_rule_names.begin(), width_rule_names.end(), *arguments.allocate) -
+                                            width_rule_names.begin());
     chosen.allocation.percentile_scan = chosen.widths == width_rule::threshold && chosen.preset == "paper";
   }
   chosen.allocation.allocate = chosen.widths == width_rule::threshold ? allocator::threshold : allocator::uniform;

@@ -67,7 +67,7 @@ def test_plan_names_widths_weights_and_options(pruned):
     work, _ = pruned
     plan = json.loads((work / "net.plan").read_text())
     text = json.dumps(plan)
-    assert plan["version"] == 1 and "net.plan.safetensors" in text and "least" not in plan
+    assert plan["version"] == 1 and "net.plan.safetensors" in text
     assert load_file(work / "net.plan.safetensors")
     widths = {name: tuple(p.shape) for name, p in tiny_networks.load(work / "slim.pt").named_parameters()}
     assert widths["head.weight"][0] == tiny_networks.CLASSES
@@ -144,6 +144,7 @@ def test_result_does_not_depend_on_threads(pruned, tmp_path, threads):
         ("--params", 0.6, "--compensate", "constant"),
         ("--allocate", "threshold", "--redundancy-scale", "cosine", "--round-to", 4),
         ("--keep", "stem.0=0.75", "--lock", "fuse*"),
+        ("--criterion", "joint", "--allocate", "measured", "--refit"),
         ("--pixel-weights", "edge", "--batch", 4, "--compensate", "none"),
         ("--dtype", "bf16", "--size", "40x56", "--limit", 3, "--bgr", "--mean", "0.1,0.2,0.3", "--std", "1,2,3", "--scale", "0.01"),
     ],
