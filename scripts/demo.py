@@ -94,7 +94,7 @@ def main() -> None:
     rows.append(("largest difference masked - slim, of the output", "", f"{verified['masked_vs_slim']['relative']:.1e}", ""))
     print(f"\n{table(rows)}\n")
     print(f"Pruned in {seconds:.0f} s. The network was trained on photos from a driving car; these frames are something else, so its")
-    print("predictions are rough before and after. What counts is how little they change.")
+    print("predictions are rough before and after; what counts is how far they agree.")
     draw(frames, before, after, f"Before and after pruning to {FRACTION:.0%} of the FLOPs, no training", sheet)
     print(f"\npicture:       {shown(sheet)}\nslim network:  {shown(slim)}  (torch.jit.load, no sirfp needed)")
     print(f"your network:  {shown(PROGRAM)} prune NET.pt --images DIR --flops 0.5 -o SMALL.pt")
