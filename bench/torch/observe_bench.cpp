@@ -77,7 +77,9 @@ void observe(benchmark::State& state, int threads) {
   const c10::InferenceMode no_gradients;
   const subject net(path);
   const context ctx = cpu_context(adapter::aten_executor());
-  const auto observer_of = [&](const adapter::observe_options& options) { return adapter::observer(ctx, net.net, net.captured, net.graph, options); };
+  const auto observer_of = [&](const adapter::observe_options& options) {
+    return adapter::observer(ctx, net.net, net.captured, net.graph, options);
+  };
   const auto both = observer_of({});
   const auto similarities = observer_of({.moments = false});
   const auto all = observer_of({.edges = true});

@@ -36,7 +36,8 @@ void expect_usable(const moments& site, std::span<const std::uint8_t> kept_posit
 void solve_matrix(const moments& site, double lambda, site_prediction& prediction) {
   const auto channels = static_cast<double>(site.channels);
   double mean_diagonal = 0;
-  for (std::int64_t i = 0; i < site.channels; ++i) mean_diagonal += site.covariance[static_cast<std::size_t>(packed_index(i, i))] / channels;
+  for (std::int64_t i = 0; i < site.channels; ++i)
+    mean_diagonal += site.covariance[static_cast<std::size_t>(packed_index(i, i))] / channels;
   const auto kept = static_cast<std::int64_t>(prediction.kept.size());
   const auto removed = static_cast<std::int64_t>(prediction.removed.size());
   if (mean_diagonal == 0 || kept == 0 || removed == 0) return;

@@ -15,10 +15,11 @@ std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 void check(const consumer_weight& c, std::span<const double> covariance, const std::vector<double>& metric) {
   SIRFP_EXPECTS(c.outputs >= 0 && c.inputs >= 0 && c.taps >= 0, "consumer weight of ", c.outputs, " x ", c.inputs, " x ", c.taps);
-  SIRFP_EXPECTS(c.values.size() == at(c.outputs * c.inputs * c.taps), "consumer weight of ", c.outputs, " x ", c.inputs, " x ", c.taps, " with ",
-                c.values.size(), " values");
+  SIRFP_EXPECTS(c.values.size() == at(c.outputs * c.inputs * c.taps), "consumer weight of ", c.outputs, " x ", c.inputs, " x ", c.taps,
+                " with ", c.values.size(), " values");
   SIRFP_EXPECTS(c.norm_gain.empty() || c.norm_gain.size() == at(c.outputs), c.norm_gain.size(), " norm gains for ", c.outputs, " outputs");
-  SIRFP_EXPECTS(covariance.size() == at(packed_size(c.inputs)), "covariance of ", covariance.size(), " entries for ", c.inputs, " channels");
+  SIRFP_EXPECTS(covariance.size() == at(packed_size(c.inputs)), "covariance of ", covariance.size(), " entries for ", c.inputs,
+                " channels");
   SIRFP_EXPECTS(metric.size() == at(c.inputs * c.inputs), "metric of ", metric.size(), " entries for ", c.inputs, " channels");
   const auto bad = std::find_if(c.values.begin(), c.values.end(), [](double v) { return !std::isfinite(v); });
   SIRFP_EXPECTS(bad == c.values.end(), "consumer weight element ", bad - c.values.begin(), " is not finite");
@@ -56,8 +57,8 @@ void add_consumer_metric(const consumer_weight& c, std::span<const double> covar
   if (n == 0 || rows == 0) return;
   std::vector<double> gram(at(n * n), 0.0);
   const std::vector<double> scaled = scaled_rows(c);
-  cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, static_cast<int>(n), static_cast<int>(rows), 1.0, scaled.data(), static_cast<int>(n), 0.0,
-              gram.data(), static_cast<int>(n));
+  cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, static_cast<int>(n), static_cast<int>(rows), 1.0, scaled.data(), static_cast<int>(n),
+              0.0, gram.data(), static_cast<int>(n));
   double denominator = 0;
   if (c.norm_gain.empty())
     denominator = trace_product(gram, covariance, n);

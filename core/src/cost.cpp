@@ -70,7 +70,8 @@ products attention_products(const op_list& network, const op_view& o) {
 products products_of(const op_list& network, const channel_graph& g, const op_view& o) {
   const std::string_view name = o.name();
   if (graph::is_convolution(name)) return convolution_products(network, g, o);
-  if (name == "aten::linear" || name == "aten::matmul" || name == "aten::mm" || name == "aten::bmm") return matrix_products(network, g, o, o.tensor(0));
+  if (name == "aten::linear" || name == "aten::matmul" || name == "aten::mm" || name == "aten::bmm")
+    return matrix_products(network, g, o, o.tensor(0));
   if (name == "aten::addmm" || name == "aten::baddbmm") return matrix_products(network, g, o, o.tensor(1));
   if (name == "aten::scaled_dot_product_attention") return attention_products(network, o);
   return {};
@@ -109,7 +110,8 @@ void cost_model::add_parameters(const op_list& network, const channel_graph& gra
 }
 
 // `dense` is the cost at full width: each factor scales it by kept / all.
-void cost_model::add(const channel_graph& graph, std::int32_t op, const network_cost& dense, const std::vector<const channel_layout*>& factors) {
+void cost_model::add(const channel_graph& graph, std::int32_t op, const network_cost& dense,
+                     const std::vector<const channel_layout*>& factors) {
   term t{op, {}, dense, 1};
   for (const channel_layout* factor : factors) {
     const std::int32_t id = factor ? layout_id(graph, *factor) : -1;
@@ -174,7 +176,11 @@ std::vector<op_cost> cost_model::per_op(const channel_mask& mask) const {
 }
 
 cost_model::cursor::cursor(const cost_model& model, channel_mask mask)
-    : model_(&model), mask_(std::move(mask)), widths_(model.widths_of(mask_)), visited_(model.terms_.size(), 0), cost_(model.evaluate(mask_)) {}
+    : model_(&model),
+      mask_(std::move(mask)),
+      widths_(model.widths_of(mask_)),
+      visited_(model.terms_.size(), 0),
+      cost_(model.evaluate(mask_)) {}
 
 void cost_model::cursor::remove(std::int32_t group, std::int32_t channel) { change(group, channel, -1); }
 void cost_model::cursor::restore(std::int32_t group, std::int32_t channel) { change(group, channel, 1); }

@@ -13,16 +13,17 @@ namespace {
 struct lane {
   const prunable_group* group = nullptr;
   const std::vector<double>* error = nullptr;
-  std::size_t at = 0;     // index into the grid's widths
-  std::size_t step = 1;   // grid places a step: max(multiple, C/64) channels
+  std::size_t at = 0;    // index into the grid's widths
+  std::size_t step = 1;  // grid places a step: max(multiple, C/64) channels
 
   std::int64_t width(std::size_t place) const { return group->grid.widths()[place]; }
   double error_at(std::size_t place) const { return (*error)[static_cast<std::size_t>(group->channels - width(place))]; }
 };
 
 lane make_lane(const prunable_group& group, const std::vector<double>& error, const channel_graph& graph) {
-  SIRFP_EXPECTS(static_cast<std::int64_t>(error.size()) == group.channels + 1, "group ", graph.groups[static_cast<std::size_t>(group.group)].name,
-                ": error curve of ", error.size(), " entries for ", group.channels, " channels");
+  SIRFP_EXPECTS(static_cast<std::int64_t>(error.size()) == group.channels + 1, "group ",
+                graph.groups[static_cast<std::size_t>(group.group)].name, ": error curve of ", error.size(), " entries for ",
+                group.channels, " channels");
   const auto& widths = group.grid.widths();
   const std::int64_t multiple = widths.size() > 2 ? widths[1] - widths[0] : 1;
   const auto step = static_cast<std::size_t>((std::max(multiple, group.channels / 64) + multiple - 1) / multiple);

@@ -91,7 +91,8 @@ network_fingerprint fingerprint_of(const op_list& network) {
   return f;
 }
 
-std::optional<std::string> first_difference(const network_fingerprint& here, const network_fingerprint& there, const std::string& there_is_called) {
+std::optional<std::string> first_difference(const network_fingerprint& here, const network_fingerprint& there,
+                                            const std::string& there_is_called) {
   for (std::size_t i = 0; i < std::min(here.operators.size(), there.operators.size()); ++i) {
     if (here.operators[i] != there.operators[i]) {
       return text("operator ", i, ": ", here.operators[i], " here, ", there.operators[i], " in ", there_is_called);
@@ -106,7 +107,8 @@ std::optional<std::string> first_difference(const network_fingerprint& here, con
   if (here.parameters.size() != there.parameters.size()) {
     return text(here.parameters.size(), " parameters here, ", there.parameters.size(), " in ", there_is_called);
   }
-  if (here.literals != there.literals) return text("the operators' constants or wiring: ", here.literals, " here, ", there.literals, " in ", there_is_called);
+  if (here.literals != there.literals)
+    return text("the operators' constants or wiring: ", here.literals, " here, ", there.literals, " in ", there_is_called);
   return std::nullopt;
 }
 

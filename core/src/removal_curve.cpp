@@ -19,9 +19,10 @@ class numbered_sites {
       for (const channel_ref c : site.site->layout) channels.push_back(number(c));
       if (std::all_of(channels.begin(), channels.end(), [](std::int32_t c) { return c < 0; })) continue;
       const auto n = static_cast<std::int64_t>(channels.size());
-      SIRFP_EXPECTS(static_cast<std::int64_t>(site.covariance.size()) == packed_size(n) && static_cast<std::int64_t>(site.metric.size()) == n * n,
-                    "site ", site.site->name, ": ", n, " positions with ", site.covariance.size(), " covariances and ", site.metric.size(),
-                    " metric entries");
+      SIRFP_EXPECTS(
+          static_cast<std::int64_t>(site.covariance.size()) == packed_size(n) && static_cast<std::int64_t>(site.metric.size()) == n * n,
+          "site ", site.site->name, ": ", n, " positions with ", site.covariance.size(), " covariances and ", site.metric.size(),
+          " metric entries");
       covariances_.push_back(unpack(site.covariance, n));
       metrics_.push_back(site.metric.data());
       channels_.push_back(std::move(channels));
@@ -45,7 +46,8 @@ numbered_sites sites_of_group(std::int32_t group, std::span<const joint_site> si
   return {sites, [group](channel_ref c) { return c.group == group ? c.channel : -1; }};
 }
 
-removal_curve eliminated(const context& ctx, std::int32_t group, std::int64_t channels, const numbered_sites& sites, const schur_options& options) {
+removal_curve eliminated(const context& ctx, std::int32_t group, std::int64_t channels, const numbered_sites& sites,
+                         const schur_options& options) {
   const std::vector<schur_site> views = sites.views();
   schur_elimination result = eliminate_joint(ctx, channels, views, options);
   return {group, 1, std::move(result.order), std::move(result.costs)};
@@ -154,8 +156,7 @@ channel_mask joint_sets(const context& ctx, const channel_graph& graph, std::spa
   });
   if (held.empty()) return widths;
   const std::vector<schur_site> views = held.views();
-  const schur_elimination removed =
-      eliminate_joint(ctx, numbered.total, views, {.lambda = lambda, .quotas = numbered.quotas});
+  const schur_elimination removed = eliminate_joint(ctx, numbered.total, views, {.lambda = lambda, .quotas = numbered.quotas});
   std::vector<std::uint8_t> gone(static_cast<std::size_t>(numbered.total), 0);
   for (const std::int32_t c : removed.order) gone[static_cast<std::size_t>(c)] = 1;
   channel_mask mask = widths;

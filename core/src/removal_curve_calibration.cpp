@@ -59,7 +59,8 @@ double ratio_at(const std::vector<ratio_point>& points, std::int64_t removed) {
   if (removed <= points.front().removed) return std::exp(points.front().log_ratio);
   for (std::size_t i = 1; i < points.size(); ++i) {
     if (removed > points[i].removed) continue;
-    const double share = static_cast<double>(removed - points[i - 1].removed) / static_cast<double>(points[i].removed - points[i - 1].removed);
+    const double share =
+        static_cast<double>(removed - points[i - 1].removed) / static_cast<double>(points[i].removed - points[i - 1].removed);
     return std::exp((1 - share) * points[i - 1].log_ratio + share * points[i].log_ratio);
   }
   return std::exp(points.back().log_ratio);
@@ -82,7 +83,8 @@ std::vector<std::vector<double>> calibrate_curves(std::span<const removal_curve>
   }
   const double typical = median(std::move(all));
   for (std::size_t g = 0; g < curves.size(); ++g) {
-    const auto points = of_curve[g] != nullptr ? ratio_points(*of_curve[g], ratios[g], typical) : std::vector<ratio_point>{{0, std::log(typical)}};
+    const auto points =
+        of_curve[g] != nullptr ? ratio_points(*of_curve[g], ratios[g], typical) : std::vector<ratio_point>{{0, std::log(typical)}};
     double highest = 0;
     for (std::size_t t = 0; t < errors[g].size(); ++t) {
       highest = std::max(highest, errors[g][t] * ratio_at(points, static_cast<std::int64_t>(t)));

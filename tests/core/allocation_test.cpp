@@ -356,8 +356,7 @@ TEST(allocation, nothing_to_prune) {
     group.locked = true;
   }
   p.ranking.clear();
-  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { p.run({}); }),
-                   "network has no prunable group: all 5 are locked, stem by: a test");
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { p.run({}); }), "network has no prunable group: all 5 are locked, stem by: a test");
 }
 
 }  // namespace

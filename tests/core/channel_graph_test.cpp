@@ -121,7 +121,8 @@ TEST_F(channel_graph_test, espnet_pyramid) {
   };
   const auto x = pyramid("level0", image);
   const auto sum = net.add(x, pyramid("level1", x));
-  const auto out = net.one("aten::prelu", "act", {tensor(net.batch_norm("bn", sum)), tensor(net.parameter("act.weight", {32}))}, {1, 32, 8, 8});
+  const auto out =
+      net.one("aten::prelu", "act", {tensor(net.batch_norm("bn", sum)), tensor(net.parameter("act.weight", {32}))}, {1, 32, 8, 8});
   analyse({net.conv("head", out, 2)});
 
   EXPECT_EQ(prunable(), (names{"level0.c1", "level0.d1", "level0.d2", "level1.c1"}));
@@ -137,7 +138,8 @@ TEST_F(channel_graph_test, espnet_pyramid) {
 TEST_F(channel_graph_test, aspp_with_a_pooled_branch_and_a_gate) {
   const auto x = net.input({1, 3, 8, 8});
   const auto stem = net.conv("stem", x, 6);
-  const auto pooled = net.one("aten::upsample_bilinear2d", "up", {tensor(net.conv("pooled", net.pool(stem), 4)), ints({8, 8}), flag(false)}, {1, 4, 8, 8});
+  const auto pooled =
+      net.one("aten::upsample_bilinear2d", "up", {tensor(net.conv("pooled", net.pool(stem), 4)), ints({8, 8}), flag(false)}, {1, 4, 8, 8});
   const auto gate = net.unary("aten::sigmoid", net.conv("gate", net.pool(stem), 6));
   const auto gated = net.binary("aten::mul", stem, gate);
   const auto joined = net.cat({net.conv("a", gated, 4), pooled});
@@ -227,7 +229,9 @@ TEST_F(channel_graph_test, blocks_that_share_channels_lock) {
   const auto twice = net.cat({a, a});
   const auto part = net.one("aten::slice", "slice", {tensor(twice), ints({1}), ints({4}), ints({16}), ints({1})}, {1, 12, 8, 8});
   analyse({net.conv("head", net.cat({net.conv("halves", twice, 4, {.groups = 2}), net.conv("g", part, 6, {.groups = 2})}), 2)});
-  EXPECT_NE(group("a").lock_reason.find("at g: needs equal numbers in 2 blocks of channels, but its blocks share channels"), std::string::npos) << all();
+  EXPECT_NE(group("a").lock_reason.find("at g: needs equal numbers in 2 blocks of channels, but its blocks share channels"),
+            std::string::npos)
+      << all();
 }
 
 TEST_F(channel_graph_test, same_channels_in_every_block_need_no_demand) {
@@ -239,7 +243,8 @@ TEST_F(channel_graph_test, same_channels_in_every_block_need_no_demand) {
 
 TEST_F(channel_graph_test, dense_block_appends) {
   auto x = net.conv("stem", net.input({1, 3, 8, 8}), 4);
-  for (const char* place : {"l1", "l2", "l3"}) x = net.cat({x, net.conv(place, net.relu(net.batch_norm(std::string(place) + ".bn", x)), 2)});
+  for (const char* place : {"l1", "l2", "l3"})
+    x = net.cat({x, net.conv(place, net.relu(net.batch_norm(std::string(place) + ".bn", x)), 2)});
   analyse({net.conv("head", x, 2)});
   EXPECT_EQ(prunable(), (names{"stem", "l1", "l2", "l3"}));
   EXPECT_EQ(axis_of("l3.weight", 1)->layout[6], (channel_ref{index("l2"), 0}));
@@ -398,7 +403,8 @@ TEST_F(channel_graph_test, parameters_along_the_channels_are_sliced) {
 }
 
 TEST_F(channel_graph_test, transposed_parameter_in_a_matrix_product) {
-  const auto x = net.one("aten::flatten", "flatten", {tensor(net.pool(net.conv("a", net.input({1, 3, 8, 8}), 8))), ints({1}), ints({-1})}, {1, 8});
+  const auto x =
+      net.one("aten::flatten", "flatten", {tensor(net.pool(net.conv("a", net.input({1, 3, 8, 8}), 8))), ints({1}), ints({-1})}, {1, 8});
   const auto weight = net.parameter("w", {6, 8}), bias = net.parameter("b", {6});
   const auto transposed = net.one("aten::t", "t", {tensor(weight)}, {8, 6});
   const auto y = net.one("aten::addmm", "fc", {tensor(bias), tensor(x), tensor(transposed), ints({1}), ints({1})}, {1, 6});
@@ -413,7 +419,8 @@ TEST_F(channel_graph_test, transposed_parameter_in_a_matrix_product) {
 TEST_F(channel_graph_test, a_computed_weight_locks_both_sides) {
   const auto a = net.conv("a", net.input({1, 3, 8, 8}), 8);
   const auto w = net.unary("aten::tanh", net.parameter("w", {4, 8, 1, 1}));
-  const auto y = net.one("aten::conv2d", "dynamic", {tensor(a), tensor(w), nothing(), ints({1, 1}), ints({0, 0}), ints({1, 1}), ints({1})}, {1, 4, 8, 8});
+  const auto y = net.one("aten::conv2d", "dynamic", {tensor(a), tensor(w), nothing(), ints({1, 1}), ints({0, 0}), ints({1, 1}), ints({1})},
+                         {1, 4, 8, 8});
   analyse({net.conv("head", y, 2)});
   EXPECT_TRUE(prunable().empty()) << all();
   EXPECT_EQ(group("a").lock_reason, "aten::conv2d at dynamic: computed weight");

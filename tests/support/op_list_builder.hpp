@@ -46,7 +46,8 @@ class op_list_builder {
     }
     return value(kind, name, std::move(extents));
   }
-  std::vector<std::int32_t> make(const std::string& name, const std::string& place, std::vector<op_argument> arguments, const std::vector<shape>& outputs) {
+  std::vector<std::int32_t> make(const std::string& name, const std::string& place, std::vector<op_argument> arguments,
+                                 const std::vector<shape>& outputs) {
     std::vector<std::int32_t> ids;
     for (const shape& s : outputs) ids.push_back(value(op_value::role::activation, place + ".out", s));
     list_.ops.push_back({name, place, std::move(arguments), ids});
@@ -63,15 +64,16 @@ class op_list_builder {
     const op_argument bias = c.bias ? tensor(parameter(place + ".bias", {out})) : nothing();
     const std::int64_t grow = c.transposed ? c.kernel : 1, pad = c.transposed ? 0 : c.kernel / 2;
     return one("aten::_convolution", place,
-               {tensor(x), tensor(weight), bias, ints({grow, grow}), ints({pad, pad}), ints({1, 1}), flag(c.transposed), ints({0, 0}), ints({c.groups}),
-                flag(false), flag(false), flag(true), flag(true)},
+               {tensor(x), tensor(weight), bias, ints({grow, grow}), ints({pad, pad}), ints({1, 1}), flag(c.transposed), ints({0, 0}),
+                ints({c.groups}), flag(false), flag(false), flag(true), flag(true)},
                {in[0], out, in[2] * grow, in[3] * grow});
   }
   std::int32_t batch_norm(const std::string& place, std::int32_t x) {
     const std::int64_t c = extents(x)[1];
     std::vector<op_argument> arguments{tensor(x)};
     for (const char* vector : {".weight", ".bias"}) arguments.push_back(tensor(parameter(place + vector, {c})));
-    for (const char* vector : {".running_mean", ".running_var"}) arguments.push_back(tensor(parameter(place + vector, {c}, op_value::role::buffer)));
+    for (const char* vector : {".running_mean", ".running_var"})
+      arguments.push_back(tensor(parameter(place + vector, {c}, op_value::role::buffer)));
     arguments.insert(arguments.end(), {flag(false), real(0.1), real(1e-5), flag(true)});
     return one("aten::batch_norm", place, std::move(arguments), extents(x));
   }
@@ -95,7 +97,9 @@ class op_list_builder {
     for (std::int32_t p : parts) made[1] += extents(p)[1];
     return one("aten::cat", "cat", {tensors(parts), ints({1})}, made);
   }
-  std::int32_t pool(std::int32_t x) { return one("aten::adaptive_avg_pool2d", "pool", {tensor(x), ints({1, 1})}, {extents(x)[0], extents(x)[1], 1, 1}); }
+  std::int32_t pool(std::int32_t x) {
+    return one("aten::adaptive_avg_pool2d", "pool", {tensor(x), ints({1, 1})}, {extents(x)[0], extents(x)[1], 1, 1});
+  }
 
   const shape& extents(std::int32_t id) const { return list_.values[static_cast<std::size_t>(id)].shape; }
   op_list finish(std::vector<std::int32_t> outputs) {

@@ -37,7 +37,9 @@ class random_network {
   };
 
   std::int64_t between(std::int64_t low, std::int64_t high) { return std::uniform_int_distribution<std::int64_t>(low, high)(random_); }
-  std::int64_t pick(const std::vector<std::int64_t>& of) { return of[static_cast<std::size_t>(between(0, static_cast<std::int64_t>(of.size()) - 1))]; }
+  std::int64_t pick(const std::vector<std::int64_t>& of) {
+    return of[static_cast<std::size_t>(between(0, static_cast<std::int64_t>(of.size()) - 1))];
+  }
   bool chance(double p) { return std::uniform_real_distribution<double>(0, 1)(random_) < p; }
   std::int64_t width() { return pick({4, 6, 8, 12}); }
   std::string fresh(const std::string& stem) { return stem + std::to_string(count_++); }
@@ -82,8 +84,8 @@ class random_network {
     return y;
   }
   map activation(const map& x) {
-    static const std::vector<std::string> plain{"torch.relu", "torch.relu_", "torch.sigmoid", "torch.tanh", "torch.silu", "torch.hardswish",
-                                                "torch.elu",  "torch.gelu",  "torch.selu",    "torch.abs"};
+    static const std::vector<std::string> plain{"torch.relu",      "torch.relu_", "torch.sigmoid", "torch.tanh", "torch.silu",
+                                                "torch.hardswish", "torch.elu",   "torch.gelu",    "torch.selu", "torch.abs"};
     const std::int64_t which = between(0, static_cast<std::int64_t>(plain.size()) + 2);
     if (which < static_cast<std::int64_t>(plain.size())) return emit(plain[static_cast<std::size_t>(which)] + "(" + x.name + ")", x);
     if (which == static_cast<std::int64_t>(plain.size())) return emit("torch.leaky_relu(" + x.name + ", 0.1)", x);
@@ -96,17 +98,24 @@ class random_network {
     const std::int64_t kernel = pick({1, 3});
     const std::int64_t dilation = kernel == 3 && chance(0.3) ? 2 : 1;
     const std::int64_t stride = x.height > 4 && chance(0.2) ? 2 : 1;
-    keep(norm_and_activation(conv(x, {.in = x.channels, .out = chance(0.4) ? x.channels : width(), .kernel = kernel, .stride = stride,
-                                      .padding = dilation * (kernel / 2), .dilation = dilation, .bias = chance(0.5)})));
+    keep(norm_and_activation(conv(x, {.in = x.channels,
+                                      .out = chance(0.4) ? x.channels : width(),
+                                      .kernel = kernel,
+                                      .stride = stride,
+                                      .padding = dilation * (kernel / 2),
+                                      .dilation = dilation,
+                                      .bias = chance(0.5)})));
   }
   void grouped(const map& x) {
     const std::int64_t groups = x.channels % 4 == 0 && chance(0.3) ? 4 : 2;
     if (x.channels % groups != 0) return;
-    keep(norm_and_activation(conv(x, {.in = x.channels, .out = groups * pick({1, 2, 3, 4}), .kernel = 3, .padding = 1, .groups = groups, .bias = chance(0.5)})));
+    keep(norm_and_activation(
+        conv(x, {.in = x.channels, .out = groups * pick({1, 2, 3, 4}), .kernel = 3, .padding = 1, .groups = groups, .bias = chance(0.5)})));
   }
   void depthwise(const map& x) {
     const std::int64_t multiplier = chance(0.25) ? 2 : 1;
-    keep(norm_and_activation(conv(x, {.in = x.channels, .out = x.channels * multiplier, .kernel = 3, .padding = 1, .groups = x.channels, .bias = chance(0.5)})));
+    keep(norm_and_activation(
+        conv(x, {.in = x.channels, .out = x.channels * multiplier, .kernel = 3, .padding = 1, .groups = x.channels, .bias = chance(0.5)})));
   }
   void transposed(const map& x) {
     if (x.height > 8) return;
@@ -137,9 +146,11 @@ class random_network {
     keep(emit(x.name + joins[static_cast<std::size_t>(which)] + right, x));
   }
   void gate(const map& x) {  // squeeze and excite
-    map pooled = emit(chance(0.5) ? "torch.adaptive_avg_pool2d(" + x.name + ", [1, 1])" : "torch.mean(" + x.name + ", [2, 3], True)", {"", x.channels, 1, 1});
+    map pooled = emit(chance(0.5) ? "torch.adaptive_avg_pool2d(" + x.name + ", [1, 1])" : "torch.mean(" + x.name + ", [2, 3], True)",
+                      {"", x.channels, 1, 1});
     pooled = emit("torch.relu(" + conv(pooled, {.in = x.channels, .out = 4}).name + ")", {"", 4, 1, 1});
-    const map scale = emit("torch.sigmoid(" + conv(pooled, {.in = 4, .out = chance(0.8) ? x.channels : 1}).name + ")", {"", x.channels, 1, 1});
+    const map scale =
+        emit("torch.sigmoid(" + conv(pooled, {.in = 4, .out = chance(0.8) ? x.channels : 1}).name + ")", {"", x.channels, 1, 1});
     keep(emit(x.name + " * " + scale.name, x));
   }
   void concatenate(const map& x) {
@@ -187,11 +198,13 @@ class random_network {
   void resize(const map& x) {
     const std::int64_t half = x.height / 2;
     if (x.height >= 4 && x.height % 2 == 0 && chance(0.6)) {
-      static const std::vector<std::string> pools{"torch.max_pool2d(@, [2, 2], [2, 2], [0, 0], [1, 1], False)", "torch.avg_pool2d(@, [2, 2])"};
+      static const std::vector<std::string> pools{"torch.max_pool2d(@, [2, 2], [2, 2], [0, 0], [1, 1], False)",
+                                                  "torch.avg_pool2d(@, [2, 2])"};
       keep(emit(with(pools[static_cast<std::size_t>(between(0, 1))], x), {"", x.channels, half, half}));
     } else if (x.height <= 4) {
       const std::string size = text("[", 2 * x.height, ", ", 2 * x.width, "]");
-      keep(emit(chance(0.5) ? "torch.upsample_nearest2d(" + x.name + ", " + size + ")" : "torch.upsample_bilinear2d(" + x.name + ", " + size + ", False)",
+      keep(emit(chance(0.5) ? "torch.upsample_nearest2d(" + x.name + ", " + size + ")"
+                            : "torch.upsample_bilinear2d(" + x.name + ", " + size + ", False)",
                 {"", x.channels, 2 * x.height, 2 * x.width}));
     }
   }
@@ -201,7 +214,8 @@ class random_network {
       keep(emit(x.name + " * 0.7 + 0.1", x));
       return;
     }
-    net_.layer(name, {{"weight", net_.normal({1, chance(0.8) ? x.channels : 1, 1, 1})}}, chance(0.5) ? "x * self.weight" : "self.weight - x");
+    net_.layer(name, {{"weight", net_.normal({1, chance(0.8) ? x.channels : 1, 1, 1})}},
+               chance(0.5) ? "x * self.weight" : "self.weight - x");
     keep(call(name, x, x));
   }
   void reshape(const map& x) {
@@ -209,14 +223,16 @@ class random_network {
     switch (between(0, 3)) {
       case 0:  // channel shuffle
         if (x.channels % 2 != 0) return;
-        keep(emit("torch.reshape(torch.transpose(torch.reshape(" + x.name + ", [-1, 2, " + n(x.channels / 2) + ", " + size + "]), 1, 2), [-1, " +
-                      n(x.channels) + ", " + size + "])", x));
+        keep(emit("torch.reshape(torch.transpose(torch.reshape(" + x.name + ", [-1, 2, " + n(x.channels / 2) + ", " + size +
+                      "]), 1, 2), [-1, " + n(x.channels) + ", " + size + "])",
+                  x));
         return;
       case 1: {  // tokens through a linear layer and back
         const std::string name = fresh("mlp");
         const std::int64_t out = width();
         net_.linear(name, x.channels, out, chance(0.5));
-        keep(emit("torch.permute(self." + name + ".forward(torch.permute(" + x.name + ", [0, 2, 3, 1])), [0, 3, 1, 2])", {"", out, x.height, x.width}));
+        keep(emit("torch.permute(self." + name + ".forward(torch.permute(" + x.name + ", [0, 2, 3, 1])), [0, 3, 1, 2])",
+                  {"", out, x.height, x.width}));
         return;
       }
       case 2:  // flattened space and back
@@ -228,14 +244,21 @@ class random_network {
     }
   }
   void hostile(const map& x) {  // operators that look across channels
-    static const std::vector<std::string> locks{"torch.softmax(@, 1)",       "torch.flip(@, [1])",          "@ * torch.mean(@, 1, True)",
-                                                "torch.roll(@, [1], [1])",   "torch.cumsum(@, 1) * 0.2",    "@ - torch.amax(@, [1], True)",
-                                                "@ / (1 + torch.norm(@))",   "torch.group_norm(@, 1)",      "@ * torch.sigmoid(torch.sum(@))",
+    static const std::vector<std::string> locks{"torch.softmax(@, 1)",
+                                                "torch.flip(@, [1])",
+                                                "@ * torch.mean(@, 1, True)",
+                                                "torch.roll(@, [1], [1])",
+                                                "torch.cumsum(@, 1) * 0.2",
+                                                "@ - torch.amax(@, [1], True)",
+                                                "@ / (1 + torch.norm(@))",
+                                                "torch.group_norm(@, 1)",
+                                                "@ * torch.sigmoid(torch.sum(@))",
                                                 "torch.einsum('nchw->nchw', [@])"};
     keep(emit(with(locks[static_cast<std::size_t>(between(0, static_cast<std::int64_t>(locks.size()) - 1))], x), x));
   }
   static std::string with(std::string pattern, const map& x) {
-    for (std::size_t at = pattern.find('@'); at != std::string::npos; at = pattern.find('@', at + x.name.size())) pattern.replace(at, 1, x.name);
+    for (std::size_t at = pattern.find('@'); at != std::string::npos; at = pattern.find('@', at + x.name.size()))
+      pattern.replace(at, 1, x.name);
     return pattern;
   }
 
@@ -243,10 +266,11 @@ class random_network {
   void grow() {
     using step = void (random_network::*)(const map&);
     static const std::vector<std::pair<step, int>> steps{
-        {&random_network::dense, 6},     {&random_network::grouped, 3},   {&random_network::depthwise, 3}, {&random_network::transposed, 2},
-        {&random_network::repeated, 2},  {&random_network::sum, 5},       {&random_network::gate, 2},      {&random_network::concatenate, 4},
-        {&random_network::cut, 3},       {&random_network::resize, 2},    {&random_network::vector_operand, 2},
-        {&random_network::reshape, 2},   {&random_network::hostile, 1}};
+        {&random_network::dense, 6},      {&random_network::grouped, 3},        {&random_network::depthwise, 3},
+        {&random_network::transposed, 2}, {&random_network::repeated, 2},       {&random_network::sum, 5},
+        {&random_network::gate, 2},       {&random_network::concatenate, 4},    {&random_network::cut, 3},
+        {&random_network::resize, 2},     {&random_network::vector_operand, 2}, {&random_network::reshape, 2},
+        {&random_network::hostile, 1}};
     int total = 0;
     for (const auto& s : steps) total += s.second;
     std::int64_t ticket = between(0, total - 1);

@@ -14,8 +14,12 @@ namespace {
 
 // A network, its analysis and one plan with random removals.
 struct prepared {
-  explicit prepared(const torch::jit::Module& module, at::Tensor example) : net(adapter::load_network(module)), input(std::move(example)) { analyse(); }
-  explicit prepared(const std::filesystem::path& path, at::Tensor example) : net(adapter::load_network(path)), input(std::move(example)) { analyse(); }
+  explicit prepared(const torch::jit::Module& module, at::Tensor example) : net(adapter::load_network(module)), input(std::move(example)) {
+    analyse();
+  }
+  explicit prepared(const std::filesystem::path& path, at::Tensor example) : net(adapter::load_network(path)), input(std::move(example)) {
+    analyse();
+  }
 
   void analyse() {
     captured = adapter::capture(net, input);
@@ -54,7 +58,8 @@ torch::jit::Module plain_network(script_network& net) {
   net.batch_norm("norm", 8);
   net.conv("middle", {.in = 8, .out = 8, .kernel = 3, .padding = 1, .bias = false});
   net.conv("head", {.in = 8, .out = 3});
-  return net.build("  y = torch.relu(self.norm.forward(self.stem.forward(x)))\n  return self.head.forward(torch.relu(self.middle.forward(y)) + y)\n");
+  return net.build(
+      "  y = torch.relu(self.norm.forward(self.stem.forward(x)))\n  return self.head.forward(torch.relu(self.middle.forward(y)) + y)\n");
 }
 
 TEST(apply, slim_file_loads_without_sirfp_and_keeps_its_names) {
@@ -144,7 +149,9 @@ TEST(apply, submodules_of_one_class_become_two) {
   const adapter::network slim = all.slim();
   EXPECT_LT(slim.module.attr("a").toModule().attr("weight").toTensor().size(0), 8);
   EXPECT_LT(slim.module.attr("b").toModule().attr("weight").toTensor().size(0), 6);
-  EXPECT_LE(adapter::relative_difference(output_of(all.masked().module, all.input), output_of(slim.module, all.input), output_of(top, all.input)), 1e-9);
+  EXPECT_LE(
+      adapter::relative_difference(output_of(all.masked().module, all.input), output_of(slim.module, all.input), output_of(top, all.input)),
+      1e-9);
 }
 
 // One tensor under two names: an alias that forward never reads follows, and the slim file holds it once.
@@ -155,7 +162,8 @@ TEST(apply, shared_parameter_stays_shared) {
   maker.layer("first", {{"weight", weight}}, "torch.conv2d(x, self.weight)");
   maker.layer("second", {{"weight", weight}}, "torch.conv2d(x, self.weight)");
   maker.conv("head", {.in = 8, .out = 3});
-  const prepared all(maker.build("  return self.head.forward(torch.relu(self.first.forward(torch.relu(self.stem.forward(x)))))\n"), maker.normal({1, 3, 8, 8}));
+  const prepared all(maker.build("  return self.head.forward(torch.relu(self.first.forward(torch.relu(self.stem.forward(x)))))\n"),
+                     maker.normal({1, 3, 8, 8}));
   const adapter::network slim = all.slim();
   const at::Tensor first = slim.module.attr("first").toModule().attr("weight").toTensor();
   const at::Tensor second = slim.module.attr("second").toModule().attr("weight").toTensor();
@@ -191,9 +199,11 @@ TEST(apply, tensor_constants_of_the_graph_are_sliced) {
   }
   const prepared all(module, maker.normal({1, 3, 8, 8}));
   EXPECT_FALSE(all.graph.groups.at(0).locked) << all.graph.groups.at(0).lock_reason;
-  const bool sliced = std::any_of(all.p.slices.begin(), all.p.slices.end(), [](const parameter_slice& s) { return s.parameter.starts_with("$constant"); });
+  const bool sliced =
+      std::any_of(all.p.slices.begin(), all.p.slices.end(), [](const parameter_slice& s) { return s.parameter.starts_with("$constant"); });
   EXPECT_TRUE(sliced);
-  EXPECT_LE(adapter::relative_difference(output_of(all.masked().module, all.input), output_of(all.slim().module, all.input), output_of(module, all.input)),
+  EXPECT_LE(adapter::relative_difference(output_of(all.masked().module, all.input), output_of(all.slim().module, all.input),
+                                         output_of(module, all.input)),
             1e-9);
 }
 
@@ -238,10 +248,12 @@ TEST(apply, refusals) {
   SIRFP_EXPECT_HAS(foreign, "stem.weight");
   adapter::compensated_weights wrong = all.weights;
   wrong.tensors["head.weight"] = at::zeros({3, 9, 1, 1});
-  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { adapter::slim_network(all.net, all.captured, all.graph, all.p, wrong); }), "head.weight");
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { adapter::slim_network(all.net, all.captured, all.graph, all.p, wrong); }),
+                   "head.weight");
   wrong = all.weights;
   wrong.tensors["tail.weight"] = at::zeros({3});
-  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { adapter::masked_network(all.net, all.captured, all.graph, all.p, wrong); }), "tail.weight");
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { adapter::masked_network(all.net, all.captured, all.graph, all.p, wrong); }),
+                   "tail.weight");
 }
 
 }  // namespace

@@ -67,11 +67,11 @@ TEST(capture, operators_parameters_and_places) {
 }
 
 TEST(capture, shape_arithmetic_is_evaluated_and_its_origin_kept) {
-  const captured_run run(plain_network().define(
-      "def forward(self, x):\n"
-      "  n, c, h, w = x.shape\n"
-      "  y = x.view([n, c * h // 4, 4 * w])\n"
-      "  return torch.upsample_nearest2d(x, [h * 2, x.size(-1) - 2]), y\n"));
+  const captured_run run(
+      plain_network().define("def forward(self, x):\n"
+                             "  n, c, h, w = x.shape\n"
+                             "  y = x.view([n, c * h // 4, 4 * w])\n"
+                             "  return torch.upsample_nearest2d(x, [h * 2, x.size(-1) - 2]), y\n"));
   ASSERT_EQ(run.names(), (strings{"aten::view", "aten::upsample_nearest2d"}));
   const op_argument& view = run.named("aten::view").arguments[1];
   EXPECT_EQ(view.ints, (ints{1, 6, 40}));
@@ -117,7 +117,8 @@ torch::jit::Module traced_view() {
       return (%y))",
                       graph.get());
   graph->inputs()[0]->setType(module.type());
-  module.type()->addMethod(module._ivalue()->compilation_unit()->create_function(c10::QualifiedName(*module.type()->name(), "forward"), graph));
+  module.type()->addMethod(
+      module._ivalue()->compilation_unit()->create_function(c10::QualifiedName(*module.type()->name(), "forward"), graph));
   return module;
 }
 
@@ -133,14 +134,14 @@ TEST(capture, traced_shape_tensors_are_numbers) {
 }
 
 TEST(capture, list_operators_have_several_outputs) {
-  const captured_run run(plain_network().define(
-      "def forward(self, x):\n"
-      "  parts = torch.chunk(x, 3, 1)\n"
-      "  a, b, c = parts\n"
-      "  kept: List[Tensor] = []\n"
-      "  kept.append(c)\n"
-      "  kept.append(parts[0])\n"
-      "  return torch.cat(kept, 1), (a, b)\n"));
+  const captured_run run(
+      plain_network().define("def forward(self, x):\n"
+                             "  parts = torch.chunk(x, 3, 1)\n"
+                             "  a, b, c = parts\n"
+                             "  kept: List[Tensor] = []\n"
+                             "  kept.append(c)\n"
+                             "  kept.append(parts[0])\n"
+                             "  return torch.cat(kept, 1), (a, b)\n"));
   ASSERT_EQ(run.names(), (strings{"aten::chunk", "aten::cat"}));
   const op& chunk = run.named("aten::chunk");
   ASSERT_EQ(chunk.outputs.size(), 3u);
@@ -149,7 +150,8 @@ TEST(capture, list_operators_have_several_outputs) {
 }
 
 TEST(capture, every_name_of_a_tensor_sees_an_in_place_write) {
-  const captured_run run(plain_network().define("def forward(self, x):\n  y = torch.sin(x)\n  z = torch.relu_(y)\n  return torch.cat([y, z], 1)\n"));
+  const captured_run run(
+      plain_network().define("def forward(self, x):\n  y = torch.sin(x)\n  z = torch.relu_(y)\n  return torch.cat([y, z], 1)\n"));
   const auto written = run.named("aten::relu_").outputs[0];
   EXPECT_EQ(run.named("aten::cat").arguments[0].values, (std::vector<std::int32_t>{written, written}));
 }
@@ -194,7 +196,8 @@ TEST(capture, tensor_constants_are_counted_in_order) {
 }
 
 TEST(capture, branches_list_what_ran) {
-  const std::string source = "def forward(self, x):\n  if x.size(2) > 9:\n    y = torch.sin(x)\n  else:\n    y = torch.cos(x)\n  return torch.relu(y)\n";
+  const std::string source =
+      "def forward(self, x):\n  if x.size(2) > 9:\n    y = torch.sin(x)\n  else:\n    y = torch.cos(x)\n  return torch.relu(y)\n";
   EXPECT_EQ(captured_run(plain_network().define(source), {1, 3, 8, 8}).names(), (strings{"aten::cos", "aten::relu"}));
   const captured_run big(plain_network().define(source), {1, 3, 16, 8});
   EXPECT_EQ(big.names(), (strings{"aten::sin", "aten::relu"}));
@@ -202,12 +205,14 @@ TEST(capture, branches_list_what_ran) {
 }
 
 TEST(capture, a_loop_over_maps_is_refused_and_one_over_numbers_is_not) {
-  const auto looping = adapter::load_network(plain_network().define("def forward(self, x):\n  for i in range(x.size(2)):\n    x = torch.sin(x)\n  return x\n"));
+  const auto looping = adapter::load_network(
+      plain_network().define("def forward(self, x):\n  for i in range(x.size(2)):\n    x = torch.sin(x)\n  return x\n"));
   const auto message = error_text<failure>([&] { adapter::capture(looping, at::rand({1, 3, 8, 8})); });
   SIRFP_EXPECT_HAS(message, "aten::sin");
   SIRFP_EXPECT_HAS(message, "more than once");
-  const captured_run numbers(plain_network().define(
-      "def forward(self, x):\n  sizes: List[int] = []\n  for i in range(x.dim() - 2):\n    sizes.append(x.size(i + 2) * 2)\n  return torch.upsample_nearest2d(x, sizes)\n"));
+  const captured_run numbers(
+      plain_network().define("def forward(self, x):\n  sizes: List[int] = []\n  for i in range(x.dim() - 2):\n    sizes.append(x.size(i + "
+                             "2) * 2)\n  return torch.upsample_nearest2d(x, sizes)\n"));
   EXPECT_EQ(numbers.named("aten::upsample_nearest2d").arguments[1].ints, (ints{16, 20}));
   EXPECT_EQ(numbers.named("aten::upsample_nearest2d").arguments[1].literal, (std::vector<std::uint8_t>{0, 0}));
 }
@@ -230,8 +235,9 @@ TEST(capture, one_tensor_under_two_names_is_two_parameters) {
 }
 
 TEST(capture, wrong_input_names_shape_and_operator) {
-  const auto net = adapter::load_network(
-      plain_network().child("stem", at::randn({4, 3, 3, 3}), "torch.conv2d(x, self.weight)").define("def forward(self, x):\n  return self.stem.forward(x)\n"));
+  const auto net = adapter::load_network(plain_network()
+                                             .child("stem", at::randn({4, 3, 3, 3}), "torch.conv2d(x, self.weight)")
+                                             .define("def forward(self, x):\n  return self.stem.forward(x)\n"));
   const auto message = error_text<invalid_argument>([&] { adapter::capture(net, at::rand({1, 1, 8, 8})); });
   SIRFP_EXPECT_HAS(message, "does not take an input [1, 1, 8, 8]: aten::conv2d at stem: ");
   EXPECT_EQ(message.find('\n'), std::string::npos);
@@ -239,8 +245,9 @@ TEST(capture, wrong_input_names_shape_and_operator) {
 
 TEST(capture, fingerprint_follows_values_and_survives_a_file) {
   const auto make = [](double scale) {
-    return plain_network().child("stem", at::ones({4, 3, 1, 1}) * scale, "torch.conv2d(x, self.weight)").define(
-        "def forward(self, x):\n  y = self.stem.forward(x)\n  return torch.cat([torch.sin(y), torch.cos(y)], 1)\n");
+    return plain_network()
+        .child("stem", at::ones({4, 3, 1, 1}) * scale, "torch.conv2d(x, self.weight)")
+        .define("def forward(self, x):\n  y = self.stem.forward(x)\n  return torch.cat([torch.sin(y), torch.cos(y)], 1)\n");
   };
   const captured_run one(make(1));
   const captured_run other(make(1), {2, 3, 5, 5});

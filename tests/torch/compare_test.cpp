@@ -58,18 +58,24 @@ TEST(compare, score_skips_void_and_counts_void_predictions_as_wrong) {
 
 TEST(compare, score_refuses_labels_out_of_range_or_of_another_size) {
   adapter::segmentation_score score(3, 255);
-  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { score.add(logits_of({0, 1}, 3), labels_of({0, 7})); }), "label 7, expected 0 to 2 or 255");
-  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { score.add(logits_of({0, 1}, 3), labels_of({0, 1, 2})); }), "labels of shape [1, 1, 3]");
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] {
+                     score.add(logits_of({0, 1}, 3), labels_of({0, 7}));
+                   }),
+                   "label 7, expected 0 to 2 or 255");
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] {
+                     score.add(logits_of({0, 1}, 3), labels_of({0, 1, 2}));
+                   }),
+                   "labels of shape [1, 1, 3]");
   EXPECT_TRUE(std::isnan(score.mean_iou()));
   EXPECT_THROW(adapter::segmentation_score(0, 1), invalid_argument);
 }
 
 TEST(compare, forward_seconds_is_positive_also_for_widened_networks) {
   for (const auto type : {at::kFloat, at::kHalf}) {
-    const auto net = adapter::load_network(plain_network()
-                                               .tensor("weight", at::randn({4, 3, 1, 1}).to(type))
-                                               .define("def forward(self, x):\n  return torch.conv2d(x.to(" + std::to_string(static_cast<int>(type)) +
-                                                       "), self.weight)\n"));
+    const auto net = adapter::load_network(
+        plain_network()
+            .tensor("weight", at::randn({4, 3, 1, 1}).to(type))
+            .define("def forward(self, x):\n  return torch.conv2d(x.to(" + std::to_string(static_cast<int>(type)) + "), self.weight)\n"));
     EXPECT_GT(adapter::forward_seconds(net, at::rand({1, 3, 8, 8}), 2), 0);
   }
 }

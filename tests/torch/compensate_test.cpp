@@ -1,10 +1,10 @@
 // Compensation: channels that the others predict are removed without a trace; what cannot be compensated is said.
 #include <gtest/gtest.h>
 
+#include "../support/error_text.hpp"
 #include "../support/masked_and_slim.hpp"
 #include "../support/script_network.hpp"
 #include "../support/temporary_folder.hpp"
-#include "../support/error_text.hpp"
 
 namespace sirfp::test {
 namespace {
@@ -40,8 +40,8 @@ moments_state state_of(const at::Tensor& values) {  // [samples, channels]
   return state;
 }
 
-std::map<std::string, moments_state> measured(const adapter::network& net, const adapter::captured_network& captured, const channel_graph& graph,
-                                              const at::Tensor& input) {
+std::map<std::string, moments_state> measured(const adapter::network& net, const adapter::captured_network& captured,
+                                              const channel_graph& graph, const at::Tensor& input) {
   site_tensors listener(captured);
   adapter::run(net, input, &listener);
   std::map<std::string, moments_state> sites;
@@ -82,7 +82,8 @@ struct outcome {
   adapter::compensated_weights weights;
 };
 
-outcome remove_from(const torch::jit::Module& module, const std::string& producer, const std::vector<std::size_t>& removed, compensation how) {
+outcome remove_from(const torch::jit::Module& module, const std::string& producer, const std::vector<std::size_t>& removed,
+                    compensation how) {
   const adapter::network net = adapter::load_network(module);
   const at::Tensor input = script_network(9).normal({2, 3, 10, 10});
   const adapter::captured_network captured = adapter::capture(net, input);
@@ -117,7 +118,8 @@ TEST(compensate, existing_bias_takes_the_offset) {
   script_network net(1);
   redundant_producer(net, "a");
   net.conv("head", {.in = 8, .out = 3, .kernel = 3});
-  const outcome result = remove_from(net.build("  return self.head.forward(self.a.forward(x))\n"), "a", redundant, compensation::least_squares);
+  const outcome result =
+      remove_from(net.build("  return self.head.forward(self.a.forward(x))\n"), "a", redundant, compensation::least_squares);
   expect_no_trace(result);
   EXPECT_TRUE(result.weights.added_biases.empty());
   EXPECT_TRUE(result.weights.tensors.contains("head.bias"));
@@ -127,7 +129,8 @@ TEST(compensate, convolution_without_bias_is_given_one) {
   script_network net(2);
   redundant_producer(net, "a");
   net.conv("head", {.in = 8, .out = 3, .kernel = 3, .bias = false});
-  const outcome result = remove_from(net.build("  return self.head.forward(self.a.forward(x))\n"), "a", redundant, compensation::least_squares);
+  const outcome result =
+      remove_from(net.build("  return self.head.forward(self.a.forward(x))\n"), "a", redundant, compensation::least_squares);
   expect_no_trace(result);
   EXPECT_EQ(result.weights.added_biases, (std::map<std::string, std::string>{{"head.weight", "head.bias"}}));
 }
@@ -138,8 +141,9 @@ TEST(compensate, batch_norm_that_alone_reads_the_output_takes_the_offset) {
   net.conv("b", {.in = 8, .out = 6, .kernel = 3, .bias = false});
   net.batch_norm("norm", 6);
   net.conv("head", {.in = 6, .out = 3});
-  const outcome result = remove_from(net.build("  return self.head.forward(torch.relu(self.norm.forward(self.b.forward(self.a.forward(x)))))\n"), "a",
-                                     redundant, compensation::least_squares);
+  const outcome result =
+      remove_from(net.build("  return self.head.forward(torch.relu(self.norm.forward(self.b.forward(self.a.forward(x)))))\n"), "a",
+                  redundant, compensation::least_squares);
   expect_no_trace(result);
   EXPECT_TRUE(result.weights.added_biases.empty());
   EXPECT_TRUE(result.weights.tensors.contains("norm.running_mean"));
@@ -152,9 +156,10 @@ TEST(compensate, batch_norm_shared_by_two_outputs_does_not) {
   net.conv("c", {.in = 8, .out = 6, .kernel = 3, .bias = false});
   net.batch_norm("norm", 6);
   net.conv("head", {.in = 12, .out = 3});
-  const outcome result = remove_from(net.build("  y = self.a.forward(x)\n  p = self.norm.forward(self.b.forward(y))\n"
-                                               "  q = self.norm.forward(self.c.forward(y))\n  return self.head.forward(torch.cat([p, q], 1))\n"),
-                                     "a", redundant, compensation::least_squares);
+  const outcome result =
+      remove_from(net.build("  y = self.a.forward(x)\n  p = self.norm.forward(self.b.forward(y))\n"
+                            "  q = self.norm.forward(self.c.forward(y))\n  return self.head.forward(torch.cat([p, q], 1))\n"),
+                  "a", redundant, compensation::least_squares);
   expect_no_trace(result);
   EXPECT_EQ(result.weights.added_biases.size(), 2u);
 }
@@ -204,8 +209,8 @@ TEST(compensate, grouped_convolutions) {
     net.conv("b", {.in = 8, .out = 6, .kernel = 3, .groups = 2, .bias = false, .transposed = transposed});
     net.conv("head", {.in = 6, .out = 3});
     const std::string inside = transposed ? "[:, :, 2:-2, 2:-2]" : "";  // at its border a transposed convolution sees some of the taps only
-    expect_no_trace(remove_from(net.build("  return self.head.forward(torch.relu(self.b.forward(self.a.forward(x))))" + inside + "\n"), "a", {3, 7},
-                                compensation::least_squares));
+    expect_no_trace(remove_from(net.build("  return self.head.forward(torch.relu(self.b.forward(self.a.forward(x))))" + inside + "\n"), "a",
+                                {3, 7}, compensation::least_squares));
   }
 }
 
@@ -225,8 +230,8 @@ TEST(compensate, weight_read_at_two_sites_is_compensated_for_both) {
   net.conv("head", {.in = 8, .out = 3});
   // Scaling keeps the linear part of the prediction; the offsets differ, so only the pooled fit is left, not an exact one.
   const outcome result = remove_from(
-      net.build("  y = self.a.forward(x)\n  return self.head.forward(torch.cat([self.b.forward(y), self.b.forward(torch.tanh(y))], 1))\n"), "a",
-      redundant, compensation::least_squares);
+      net.build("  y = self.a.forward(x)\n  return self.head.forward(torch.cat([self.b.forward(y), self.b.forward(torch.tanh(y))], 1))\n"),
+      "a", redundant, compensation::least_squares);
   EXPECT_TRUE(result.weights.notes.empty());
   EXPECT_EQ(result.weights.added_biases.size(), 1u);
   EXPECT_LT(result.with, 0.7 * result.without);
@@ -240,8 +245,8 @@ TEST(compensate, bias_shared_with_another_operator_is_left_and_said) {
   net.top_tensor("b", net.normal({4}));
   net.conv("head", {.in = 4, .out = 3});
   const outcome result = remove_from(
-      net.build("  y = self.a.forward(x)\n  return self.head.forward(torch.conv2d(y, self.v, self.b) * torch.conv2d(y, self.w, self.b))\n"), "a",
-      redundant, compensation::least_squares);
+      net.build("  y = self.a.forward(x)\n  return self.head.forward(torch.conv2d(y, self.v, self.b) * torch.conv2d(y, self.w, self.b))\n"),
+      "a", redundant, compensation::least_squares);
   EXPECT_EQ(result.weights.notes.size(), 2u);
   EXPECT_NE(result.weights.notes.at(0).find("v is not compensated"), std::string::npos) << result.weights.notes.at(0);
 }
@@ -253,8 +258,8 @@ TEST(compensate, bias_names_of_weights_side_by_side_differ) {
   net.top_tensor("w", net.normal({4, 8, 1, 1}));
   net.conv("head", {.in = 4, .out = 3});
   const outcome result =
-      remove_from(net.build("  y = self.a.forward(x)\n  return self.head.forward(torch.conv2d(y, self.v) * torch.conv2d(y, self.w))\n"), "a", redundant,
-                  compensation::least_squares);
+      remove_from(net.build("  y = self.a.forward(x)\n  return self.head.forward(torch.conv2d(y, self.v) * torch.conv2d(y, self.w))\n"),
+                  "a", redundant, compensation::least_squares);
   expect_no_trace(result);
   EXPECT_EQ(result.weights.added_biases, (std::map<std::string, std::string>{{"v", "v_bias"}, {"w", "w_bias"}}));
 }
@@ -267,7 +272,8 @@ TEST(compensate, missing_moments_are_named) {
   const adapter::captured_network captured = adapter::capture(loaded, net.normal({1, 3, 8, 8}));
   const channel_graph graph = analyse_channels(captured.ops);
   const channel_mask mask = mask_without(graph, "a", redundant);
-  const std::string message = error_text<invalid_argument>([&] { adapter::compensate(loaded, captured, graph, mask, {}, compensation::least_squares); });
+  const std::string message =
+      error_text<invalid_argument>([&] { adapter::compensate(loaded, captured, graph, mask, {}, compensation::least_squares); });
   SIRFP_EXPECT_HAS(message, "no moments of site");
   SIRFP_EXPECT_HAS(message, "head");
 }

@@ -17,7 +17,9 @@ namespace {
 const at::Tensor image = at::linspace(-1, 1, 2 * 3 * 4 * 4).view({2, 3, 4, 4});
 
 torch::jit::Module convolution(const at::Tensor& weight) {
-  return plain_network().child("stem", weight, "torch.conv2d(x, self.weight)").define("def forward(self, x):\n  return torch.relu(self.stem.forward(x))\n");
+  return plain_network()
+      .child("stem", weight, "torch.conv2d(x, self.weight)")
+      .define("def forward(self, x):\n  return torch.relu(self.stem.forward(x))\n");
 }
 
 int count_nodes(const torch::jit::Block* block, const std::string& kind) {
@@ -76,9 +78,11 @@ TEST(network, eager_checkpoint_is_answered_with_how_to_trace) {
 }
 
 TEST(network, inputs_that_are_not_one_batch_are_refused) {
-  SIRFP_EXPECT_HAS(error_text<invalid_argument>([] { adapter::load_network(plain_network().define("def forward(self, x, y):\n  return x + y\n")); }),
-                   "2 inputs (y has no default)");
-  SIRFP_EXPECT_HAS(error_text<invalid_argument>([] { adapter::load_network(plain_network().define("def forward(self, x: List[Tensor]):\n  return x[0]\n")); }),
+  SIRFP_EXPECT_HAS(
+      error_text<invalid_argument>([] { adapter::load_network(plain_network().define("def forward(self, x, y):\n  return x + y\n")); }),
+      "2 inputs (y has no default)");
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>(
+                       [] { adapter::load_network(plain_network().define("def forward(self, x: List[Tensor]):\n  return x[0]\n")); }),
                    "takes a Tensor[]");
   const auto net = adapter::load_network(plain_network().define("def forward(self, x, scale: float = 3.0):\n  return x * scale\n"));
   EXPECT_TRUE(at::equal(adapter::run(net, image).toTensor(), image * 3.0));
@@ -126,8 +130,8 @@ TEST_P(narrow_network, widens_and_comes_back_as_it_was) {
   const auto module = plain_network()
                           .tensor("weight", weight)
                           .tensor("count", count, true)
-                          .define("def forward(self, x):\n  y = torch.conv2d(x.to(" + literal + "), self.weight)\n  return y + torch.ones([1, 8, 1, 1], dtype=" + literal +
-                                  ") * self.count\n");
+                          .define("def forward(self, x):\n  y = torch.conv2d(x.to(" + literal +
+                                  "), self.weight)\n  return y + torch.ones([1, 8, 1, 1], dtype=" + literal + ") * self.count\n");
   const auto net = adapter::load_network(module);
   EXPECT_EQ(net.stored, type);
   EXPECT_EQ(module.attr("weight").toTensor().scalar_type(), type) << "the caller's module changed";
@@ -148,9 +152,11 @@ INSTANTIATE_TEST_SUITE_P(types, narrow_network, testing::Values(c10::kHalf, c10:
 
 // What apply does: a fresh module whose forward is the widened graph.
 TEST(network, widened_constants_of_a_copied_graph_are_narrowed_again) {
-  const auto module = plain_network()
-                          .tensor("weight", at::randn({4, 3, 1, 1}).to(c10::kHalf))
-                          .define("def forward(self, x):\n  return torch.conv2d(x.to(5), self.weight) + torch.ones([1], dtype=5) + torch.ones([1], dtype=6)\n");
+  const auto module =
+      plain_network()
+          .tensor("weight", at::randn({4, 3, 1, 1}).to(c10::kHalf))
+          .define(
+              "def forward(self, x):\n  return torch.conv2d(x.to(5), self.weight) + torch.ones([1], dtype=5) + torch.ones([1], dtype=6)\n");
   auto net = adapter::load_network(module);
   torch::jit::Module fresh(c10::QualifiedName("__torch__.fresh"), std::make_shared<torch::jit::CompilationUnit>(), true);
   fresh.register_parameter("weight", net.module.attr("weight").toTensor(), false);

@@ -22,9 +22,10 @@ struct observed_network {
                             .child("a", weight_a, "torch.conv2d(x, self.weight, None, [1, 1], [1, 1])")
                             .child("b", weight_b, "torch.conv2d(x, self.weight, None, [1, 1], [1, 1])")
                             .child("c", weight_c, "torch.conv2d(x, self.weight)")
-                            .define("def forward(self, x):\n"
-                                    "  y = torch.relu_(self.a.forward(x))\n"
-                                    "  return self.c.forward(torch.relu(self.b.forward(y))) + self.c.forward(y)\n");
+                            .define(
+                                "def forward(self, x):\n"
+                                "  y = torch.relu_(self.a.forward(x))\n"
+                                "  return self.c.forward(torch.relu(self.b.forward(y))) + self.c.forward(y)\n");
     net = adapter::load_network(module);
     captured = adapter::capture(net, at::rand({1, 3, 8, 8}));
     graph = analyse_channels(captured.ops);
@@ -70,7 +71,8 @@ TEST(observe, layers_and_sites_hold_what_their_maps_give) {
   EXPECT_EQ(state.layers.at("a").images, 3);
   EXPECT_EQ(state.layers.at("a").matrix.to_host_sync(), layer.matrix.to_host_sync());
   EXPECT_EQ(state.edges.at("a").sum.to_host_sync(), edges.sum.to_host_sync());
-  const auto reads_a = std::find_if(all.graph.sites.begin(), all.graph.sites.end(), [](const auto& one) { return one.consumers.size() == 2; });
+  const auto reads_a =
+      std::find_if(all.graph.sites.begin(), all.graph.sites.end(), [](const auto& one) { return one.consumers.size() == 2; });
   ASSERT_NE(reads_a, all.graph.sites.end());
   EXPECT_EQ(state.sites.at(reads_a->name).images, 3);
   EXPECT_EQ(state.sites.at(reads_a->name).weight, site.weight);
@@ -166,7 +168,8 @@ TEST(observe, state_of_another_network_and_unnamed_images_are_refused) {
   calibration_state state;
   const auto wide = at::rand({1, 5, 4, 4});
   accumulate_similarity(all.ctx, adapter::view_of(wide, 1), {}, {}, state.layers["a"]);
-  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { all.observer().add(batch_of(1, 1), {"x"}, state); }), "state of layer a: 5 channels, the network has 8");
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { all.observer().add(batch_of(1, 1), {"x"}, state); }),
+                   "state of layer a: 5 channels, the network has 8");
   calibration_state empty;
   SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { all.observer().add(batch_of(2, 1), {"x"}, empty); }), "a name an image");
 }
@@ -186,7 +189,8 @@ TEST(observe, views_need_no_copy) {
       for (std::int64_t c = 0; c < view.channels; ++c)
         for (std::int64_t y = 0; y < height; ++y)
           for (std::int64_t x = 0; x < width; ++x)
-            ASSERT_EQ(data[n * view.image_stride + c * view.channel_stride + y * view.row_stride + x * view.column_stride], planes[n][c][y][x].item<float>());
+            ASSERT_EQ(data[n * view.image_stride + c * view.channel_stride + y * view.row_stride + x * view.column_stride],
+                      planes[n][c][y][x].item<float>());
   };
   check(map, 1, 4, 5);
   check(map.contiguous(at::MemoryFormat::ChannelsLast), 1, 4, 5);

@@ -53,7 +53,8 @@ TEST(random_networks, masked_equals_slim) {
       ADD_FAILURE() << "seed " << seed << ": " << error.what() << "\n" << maker.source();
     }
   }
-  std::cout << "groups between input and output " << groups << ", pruned " << pruned << ", networks whose output changed " << changed << " of " << networks << "\n";
+  std::cout << "groups between input and output " << groups << ", pruned " << pruned << ", networks whose output changed " << changed
+            << " of " << networks << "\n";
   if (only >= 0) return;
   EXPECT_GE(pruned * 4, groups * 3) << "most groups of these networks can lose channels";
   EXPECT_GE(changed * 10, networks * 8) << "removals that change nothing prove nothing";

@@ -14,9 +14,9 @@ namespace {
 
 struct rule_case {
   std::string name;
-  std::int64_t prunable = 0;                       // groups that random removal must reach
-  std::function<void(script_network&)> layers;     // beside `a` (3 -> 8, 3x3) and `head` (see head_inputs)
-  std::string body;                                // from y = a(x) to y, which head reads
+  std::int64_t prunable = 0;                    // groups that random removal must reach
+  std::function<void(script_network&)> layers;  // beside `a` (3 -> 8, 3x3) and `head` (see head_inputs)
+  std::string body;                             // from y = a(x) to y, which head reads
   std::int64_t head_inputs = 8;
 };
 
@@ -36,7 +36,8 @@ std::function<void(script_network&)> convs(const std::vector<conv_shape>& shapes
 const std::vector<rule_case> cases{
     // Dense, depthwise and grouped convolutions
     {"dense", 1, none, ""},
-    {"dense_dilated_strided", 2, one_conv({.in = 8, .out = 6, .kernel = 3, .stride = 2, .padding = 2, .dilation = 2}), "  y = self.b.forward(y)\n", 6},
+    {"dense_dilated_strided", 2, one_conv({.in = 8, .out = 6, .kernel = 3, .stride = 2, .padding = 2, .dilation = 2}),
+     "  y = self.b.forward(y)\n", 6},
     {"depthwise", 1, one_conv({.in = 8, .out = 8, .kernel = 3, .groups = 8}), "  y = self.b.forward(y)\n"},
     {"depthwise_multiplier", 1, one_conv({.in = 8, .out = 16, .kernel = 3, .groups = 8, .bias = false}), "  y = self.b.forward(y)\n", 16},
     {"grouped", 2, one_conv({.in = 8, .out = 12, .kernel = 3, .groups = 2}), "  y = self.b.forward(y)\n", 12},
@@ -45,8 +46,10 @@ const std::vector<rule_case> cases{
     {"transposed", 2, one_conv({.in = 8, .out = 6, .kernel = 2, .stride = 2, .transposed = true}), "  y = self.b.forward(y)\n", 6},
     {"transposed_grouped", 2, one_conv({.in = 8, .out = 12, .kernel = 2, .stride = 2, .groups = 2, .bias = false, .transposed = true}),
      "  y = self.b.forward(y)\n", 12},
-    {"transposed_depthwise", 1, one_conv({.in = 8, .out = 8, .kernel = 2, .stride = 2, .groups = 8, .transposed = true}), "  y = self.b.forward(y)\n"},
-    {"shared_weights", 1, one_conv({.in = 8, .out = 8, .kernel = 3, .padding = 1}), "  y = self.b.forward(torch.relu(self.b.forward(y)))\n"},
+    {"transposed_depthwise", 1, one_conv({.in = 8, .out = 8, .kernel = 2, .stride = 2, .groups = 8, .transposed = true}),
+     "  y = self.b.forward(y)\n"},
+    {"shared_weights", 1, one_conv({.in = 8, .out = 8, .kernel = 3, .padding = 1}),
+     "  y = self.b.forward(torch.relu(self.b.forward(y)))\n"},
     {"shared_on_two_maps", 2, convs({{.in = 8, .out = 6}, {.in = 8, .out = 8, .kernel = 3, .padding = 1}}),
      "  y = torch.cat([self.b.forward(y), self.b.forward(torch.tanh(self.c.forward(y)))], 1)\n", 12},
 
@@ -63,8 +66,15 @@ const std::vector<rule_case> cases{
     {"pointwise_chain", 1, none, "  y = torch.clamp(torch.hardswish(torch.gelu(torch.sigmoid(torch.relu_(y) * 2 - 1))), -1., 6.)\n"},
     {"in_place", 1, none, "  z = torch.relu_(y)\n  y = torch.add(y, torch.mul_(z, 0.5))\n"},
     {"dropout", 1, none, "  y = torch.dropout(y, 0.5, False)\n"},
-    {"scale_parameter", 1, [](script_network& net) { net.layer("s", {{"gamma", net.normal({1, 8, 1, 1})}}, "x * self.gamma"); }, "  y = self.s.forward(y)\n"},
-    {"scale_buffer_without_batch_axis", 1, [](script_network& net) { net.layer("s", {{"gamma", net.normal({8, 1, 1}), true}}, "self.gamma - x"); },
+    {"scale_parameter", 1,
+     [](script_network& net) {
+       net.layer("s", {{"gamma", net.normal({1, 8, 1, 1})}}, "x * self.gamma");
+     },
+     "  y = self.s.forward(y)\n"},
+    {"scale_buffer_without_batch_axis", 1,
+     [](script_network& net) {
+       net.layer("s", {{"gamma", net.normal({8, 1, 1}), true}}, "self.gamma - x");
+     },
      "  y = self.s.forward(y)\n"},
     {"group_norm_locks", 1,
      [](script_network& net) {
@@ -76,7 +86,8 @@ const std::vector<rule_case> cases{
     // Sums and gates
     {"add_parallel", 1, one_conv({.in = 3, .out = 8, .kernel = 3, .padding = 1}), "  y = y + self.b.forward(x)\n"},
     {"residual", 1, one_conv({.in = 8, .out = 8, .kernel = 3, .padding = 1}), "  y = torch.relu(self.b.forward(y)) + y\n"},
-    {"residual_in_place", 1, one_conv({.in = 8, .out = 8, .kernel = 3, .padding = 1}), "  z = self.b.forward(y)\n  z += y\n  y = torch.relu_(z)\n"},
+    {"residual_in_place", 1, one_conv({.in = 8, .out = 8, .kernel = 3, .padding = 1}),
+     "  z = self.b.forward(y)\n  z += y\n  y = torch.relu_(z)\n"},
     {"subtract_scaled", 1, one_conv({.in = 3, .out = 8, .kernel = 3, .padding = 1}), "  y = torch.sub(y, self.b.forward(x), alpha=0.5)\n"},
     {"multiply", 1, one_conv({.in = 3, .out = 8, .kernel = 3, .padding = 1}), "  y = y * torch.tanh(self.b.forward(x))\n"},
     {"squeeze_excite", 2, convs({{.in = 8, .out = 4}, {.in = 4, .out = 8}}),
@@ -120,7 +131,8 @@ const std::vector<rule_case> cases{
     {"slice", 1, none, "  y = torch.cat([y[:, 6:], y[:, :4]], 1)\n", 6},
     {"slice_from_the_end", 1, none, "  y = y[:, -4:] + y[:, :4]\n", 4},
     // Parts without common blocks of two could lose all their channels: what is cut so keeps all of them.
-    {"split_unevenly_locks", 1, one_conv({.in = 8, .out = 8}), "  p, q, r = torch.split_with_sizes(self.b.forward(y), [1, 5, 2], 1)\n  y = torch.cat([r, q], 1)\n", 7},
+    {"split_unevenly_locks", 1, one_conv({.in = 8, .out = 8}),
+     "  p, q, r = torch.split_with_sizes(self.b.forward(y), [1, 5, 2], 1)\n  y = torch.cat([r, q], 1)\n", 7},
     {"slice_unevenly_locks", 1, one_conv({.in = 8, .out = 8}), "  y = self.b.forward(y)\n  y = torch.cat([y[:, 5:], y[:, :3]], 1)\n", 6},
     {"slice_in_space", 1, none, "  y = y[:, :, 1:5, 2:]\n"},
     {"narrow", 1, none, "  y = torch.narrow(y, 1, 2, 4)\n", 4},
@@ -144,12 +156,16 @@ const std::vector<rule_case> cases{
      "  y = torch.permute(self.b.forward(torch.permute(y, [0, 2, 3, 1])), [0, 3, 1, 2])\n", 6},
     {"tokens_linear_without_bias", 2, [](script_network& net) { net.linear("b", 8, 6, false); },
      "  y = torch.transpose(self.b.forward(torch.transpose(torch.flatten(y, 2, 3), 1, 2)), 1, 2).reshape([-1, 6, 8, 8])\n", 6},
-    {"matmul_weight", 2, [](script_network& net) { net.layer("b", {{"w", net.normal({8, 6})}}, "torch.matmul(x, self.w)"); },
+    {"matmul_weight", 2,
+     [](script_network& net) {
+       net.layer("b", {{"w", net.normal({8, 6})}}, "torch.matmul(x, self.w)");
+     },
      "  y = torch.permute(self.b.forward(torch.permute(y, [0, 2, 3, 1])), [0, 3, 1, 2])\n", 6},
     {"channel_shuffle", 1, none, "  y = torch.reshape(torch.transpose(torch.reshape(y, [-1, 2, 4, 8, 8]), 1, 2), [-1, 8, 8, 8])\n"},
     {"squeeze_unsqueeze", 1, none, "  y = y * torch.unsqueeze(torch.unsqueeze(torch.mean(torch.mean(y, 3), 2), 2), 3)\n"},
     {"expand", 1, none, "  y = y + torch.mean(y, [2, 3], True).expand([-1, 8, 8, 8])\n"},
-    {"stack_and_sum", 1, one_conv({.in = 3, .out = 8, .kernel = 3, .padding = 1}), "  y = torch.sum(torch.stack([y, self.b.forward(x)], 0), [0])\n"},
+    {"stack_and_sum", 1, one_conv({.in = 3, .out = 8, .kernel = 3, .padding = 1}),
+     "  y = torch.sum(torch.stack([y, self.b.forward(x)], 0), [0])\n"},
 
     // What mixes channels locks
     {"softmax_over_channels_locks", 1, one_conv({.in = 8, .out = 6}), "  y = self.b.forward(torch.softmax(y, 1))\n", 6},
@@ -161,7 +177,8 @@ const std::vector<rule_case> cases{
 
     // Control flow and code without use
     {"dead_branch", 1, convs({{.in = 8, .out = 6}}), "  z = self.b.forward(y)\n"},
-    {"condition_on_shape", 2, one_conv({.in = 8, .out = 8}), "  if x.size(2) > 4:\n    y = self.b.forward(y)\n  else:\n    y = torch.relu(y)\n"},
+    {"condition_on_shape", 2, one_conv({.in = 8, .out = 8}),
+     "  if x.size(2) > 4:\n    y = self.b.forward(y)\n  else:\n    y = torch.relu(y)\n"},
     {"constant_loop", 1, one_conv({.in = 8, .out = 8}), "  for i in range(3):\n    y = y + torch.relu(self.b.forward(y))\n"},
 };
 

@@ -63,16 +63,15 @@ TEST(run, branches_and_loops_on_sizes) {
 }
 
 TEST(run, lists_tuples_and_dicts) {
-  expect_same(plain_network().define(
-                  "def forward(self, x):\n"
-                  "  parts = torch.chunk(x, 3, 1)\n"
-                  "  a, b, c = parts\n"
-                  "  kept: List[Tensor] = []\n"
-                  "  for p in parts:\n"
-                  "    kept.append(p + 1)\n"
-                  "  n, ch, h, w = x.shape\n"
-                  "  pair = (a, [b, kept[-1]])\n"
-                  "  return {\"out\": torch.cat(kept, 1).view([n, ch * h, w]), \"aux\": pair[1][0], \"c\": c}\n"),
+  expect_same(plain_network().define("def forward(self, x):\n"
+                                     "  parts = torch.chunk(x, 3, 1)\n"
+                                     "  a, b, c = parts\n"
+                                     "  kept: List[Tensor] = []\n"
+                                     "  for p in parts:\n"
+                                     "    kept.append(p + 1)\n"
+                                     "  n, ch, h, w = x.shape\n"
+                                     "  pair = (a, [b, kept[-1]])\n"
+                                     "  return {\"out\": torch.cat(kept, 1).view([n, ch * h, w]), \"aux\": pair[1][0], \"c\": c}\n"),
               image());
 }
 
@@ -115,26 +114,29 @@ TEST(run, listener_may_replace_what_a_node_reads) {
 }
 
 TEST(run, runner_serves_many_inputs) {
-  const auto net = adapter::load_network(plain_network().tensor("scale", at::full({1}, 2.0)).define("def forward(self, x):\n  return x * self.scale\n"));
+  const auto net =
+      adapter::load_network(plain_network().tensor("scale", at::full({1}, 2.0)).define("def forward(self, x):\n  return x * self.scale\n"));
   const adapter::runner passes(net);
   for (const std::int64_t n : {1, 3, 2}) EXPECT_TRUE(at::equal(passes(at::ones({n, 3, 2, 2})).toTensor(), at::full({n, 3, 2, 2}, 2.0)));
 }
 
 TEST(run, failing_operator_is_named_with_its_place_in_one_line) {
-  const auto net = adapter::load_network(plain_network().child("stem", at::randn({4, 3, 3, 3}), "torch.conv2d(x, self.weight)").define(
-      "def forward(self, x):\n  return self.stem.forward(x)\n"));
+  const auto net = adapter::load_network(plain_network()
+                                             .child("stem", at::randn({4, 3, 3, 3}), "torch.conv2d(x, self.weight)")
+                                             .define("def forward(self, x):\n  return self.stem.forward(x)\n"));
   const auto message = error_text<failure>([&] { adapter::run(net, at::randn({1, 5, 8, 8})); });
   SIRFP_EXPECT_HAS(message, "aten::conv2d at stem: ");
   SIRFP_EXPECT_HAS(message, "expected input[1, 5, 8, 8]");
   EXPECT_EQ(message.find('\n'), std::string::npos);
-  const auto raising = adapter::load_network(plain_network().define(
-      "def forward(self, x):\n  if x.size(0) > 1:\n    raise ValueError(\"one image at a time\")\n  return x\n"));
+  const auto raising = adapter::load_network(
+      plain_network().define("def forward(self, x):\n  if x.size(0) > 1:\n    raise ValueError(\"one image at a time\")\n  return x\n"));
   SIRFP_EXPECT_HAS(error_text<failure>([&] { adapter::run(raising, image()); }), "one image at a time");
 }
 
 TEST(run, assignment_to_an_attribute_is_refused_by_name) {
-  const auto net = adapter::load_network(plain_network().attribute("seen", c10::IntType::get(), 0).define(
-      "def forward(self, x):\n  self.seen = self.seen + 1\n  return x * self.seen\n"));
+  const auto net = adapter::load_network(plain_network()
+                                             .attribute("seen", c10::IntType::get(), 0)
+                                             .define("def forward(self, x):\n  self.seen = self.seen + 1\n  return x * self.seen\n"));
   SIRFP_EXPECT_HAS(error_text<failure>([&] { adapter::run(net, image()); }), "prim::SetAttr");
 }
 

@@ -1,7 +1,6 @@
 #include "added_biases.hpp"
 
 #include <algorithm>
-
 #include <set>
 
 #include "graph_edits.hpp"
@@ -39,7 +38,8 @@ std::vector<added_tensor> bias_tensors(const captured_network& captured, const c
   return added;
 }
 
-void connect_biases(rebuilt_network& built, const captured_network& captured, const channel_graph& graph, const compensated_weights& weights) {
+void connect_biases(rebuilt_network& built, const captured_network& captured, const channel_graph& graph,
+                    const compensated_weights& weights) {
   for (const auto& [weight, bias] : weights.added_biases)
     for (const std::int32_t op : readers_of(weight, captured, graph)) connect_bias(built, captured, op, bias);
 }
@@ -53,9 +53,9 @@ std::string added_bias_name(const std::string& weight, const captured_network& c
     name = plain ? weight.substr(0, weight.size() - 6) + "bias" : weight + "_bias";
   }
   const auto taken = [&](const std::string& candidate) {
-    return result.tensors.contains(candidate) || std::any_of(captured.ops.values.begin(), captured.ops.values.end(), [&](const op_value& v) {
-             return v.kind != op_value::role::activation && v.name == candidate;
-           });
+    return result.tensors.contains(candidate) ||
+           std::any_of(captured.ops.values.begin(), captured.ops.values.end(),
+                       [&](const op_value& v) { return v.kind != op_value::role::activation && v.name == candidate; });
   };
   while (taken(name)) name += "_added";
   return name;

@@ -11,6 +11,7 @@ std::vector<added_tensor> bias_tensors(const captured_network& captured, const c
                                        const channel_mask* mask);
 // The name of the bias that a weight's consumer is given: beside the weight, free in the network.
 std::string added_bias_name(const std::string& weight, const captured_network& captured, const compensated_weights& result);
-void connect_biases(rebuilt_network& built, const captured_network& captured, const channel_graph& graph, const compensated_weights& weights);
+void connect_biases(rebuilt_network& built, const captured_network& captured, const channel_graph& graph,
+                    const compensated_weights& weights);
 
 }  // namespace sirfp::adapter

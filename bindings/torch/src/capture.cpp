@@ -67,7 +67,8 @@ at::Tensor tensor_of(const network& net, const captured_network& captured, std::
   SIRFP_EXPECTS(value >= 0 && static_cast<std::size_t>(value) < captured.ops.values.size(), "value ", value, ": not in the op list");
   const auto& entry = captured.ops.values[static_cast<std::size_t>(value)];
   if (entry.kind == op_value::role::parameter || entry.kind == op_value::role::buffer) return attribute_named(net, entry.name);
-  SIRFP_EXPECTS(entry.kind == op_value::role::constant, "value ", value, " (", entry.name, "): an activation, expected a parameter, buffer or constant");
+  SIRFP_EXPECTS(entry.kind == op_value::role::constant, "value ", value, " (", entry.name,
+                "): an activation, expected a parameter, buffer or constant");
   for (const auto& [graph_value, id] : captured.values)
     if (id == value && graph_value->node()->kind() == c10::prim::Constant) return graph_value->node()->t(torch::jit::attr::value);
   throw failure(text("constant ", entry.name, ": not in the graph"));

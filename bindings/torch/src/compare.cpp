@@ -48,9 +48,12 @@ segmentation_score::segmentation_score(std::int64_t classes, std::int64_t ignore
 }
 
 void segmentation_score::add(const at::Tensor& logits, const at::Tensor& labels) {
-  SIRFP_EXPECTS(labels.scalar_type() == c10::kByte && labels.dim() == 3, "labels of shape ", shape_text(labels), ", expected uint8 [N, H, W]");
-  SIRFP_EXPECTS(logits.dim() == 4 && logits.size(0) == labels.size(0) && logits.size(2) == labels.size(1) && logits.size(3) == labels.size(2),
-                "labels of shape ", shape_text(labels), " for an output of shape ", shape_text(logits), ", expected the same images, height and width");
+  SIRFP_EXPECTS(labels.scalar_type() == c10::kByte && labels.dim() == 3, "labels of shape ", shape_text(labels),
+                ", expected uint8 [N, H, W]");
+  SIRFP_EXPECTS(
+      logits.dim() == 4 && logits.size(0) == labels.size(0) && logits.size(2) == labels.size(1) && logits.size(3) == labels.size(2),
+      "labels of shape ", shape_text(labels), " for an output of shape ", shape_text(logits),
+      ", expected the same images, height and width");
   const auto wanted = labels.ne(ignore_);
   const auto truth = labels.masked_select(wanted).to(c10::kLong);
   if (truth.numel() == 0) return;
@@ -64,7 +67,9 @@ void segmentation_score::add(const at::Tensor& logits, const at::Tensor& labels)
 
 std::vector<double> segmentation_score::class_iou() const {
   std::vector<double> scores;
-  const auto at = [&](std::int64_t truth, std::int64_t predicted) { return confusion_[static_cast<std::size_t>(truth * (classes_ + 1) + predicted)]; };
+  const auto at = [&](std::int64_t truth, std::int64_t predicted) {
+    return confusion_[static_cast<std::size_t>(truth * (classes_ + 1) + predicted)];
+  };
   for (std::int64_t c = 0; c < classes_; ++c) {
     std::int64_t either = -at(c, c);
     for (std::int64_t other = 0; other <= classes_; ++other) either += at(c, other);
@@ -101,8 +106,10 @@ double forward_seconds(const network& net, const at::Tensor& input, int runs) {
   const bool widened = is_narrow(net.stored);
   const runner graph(net);
   const auto pass = [&] {
-    if (widened) graph(input);
-    else module.forward({input});
+    if (widened)
+      graph(input);
+    else
+      module.forward({input});
   };
   pass();  // the profiling executor watches the first pass and optimises before the second
   pass();

@@ -17,7 +17,8 @@ namespace {
 
 std::vector<std::uint8_t> kept_flags(const channel_layout& layout, const channel_mask& mask) {
   std::vector<std::uint8_t> kept(layout.size());
-  std::transform(layout.begin(), layout.end(), kept.begin(), [&](const channel_ref& c) { return static_cast<std::uint8_t>(is_kept(c, mask)); });
+  std::transform(layout.begin(), layout.end(), kept.begin(),
+                 [&](const channel_ref& c) { return static_cast<std::uint8_t>(is_kept(c, mask)); });
   return kept;
 }
 
@@ -98,7 +99,8 @@ class compensator {
     const double sign = sink.type == offset_sink::kind::bias ? 1 : -1;
     for (const std::int32_t value : sink.values) {
       const at::Tensor original = tensor_of(net_, captured_, value);
-      result_.tensors[captured_.ops.values.at(static_cast<std::size_t>(value)).name] = (original.to(at::kDouble) + sign * offset).to(original.options());
+      result_.tensors[captured_.ops.values.at(static_cast<std::size_t>(value)).name] =
+          (original.to(at::kDouble) + sign * offset).to(original.options());
     }
   }
 

@@ -72,11 +72,13 @@ double share_of_taps(const op& reader, const consumer& use, std::int64_t weight_
   if (!transposed) return 1;
   const std::vector<std::int64_t>& stride = reader.arguments.at(stride_argument).ints;
   double outputs = 1;
-  for (std::int64_t axis = 2; axis < weight_axes; ++axis) outputs *= static_cast<double>(stride.size() == 1 ? stride[0] : stride.at(static_cast<std::size_t>(axis - 2)));
+  for (std::int64_t axis = 2; axis < weight_axes; ++axis)
+    outputs *= static_cast<double>(stride.size() == 1 ? stride[0] : stride.at(static_cast<std::size_t>(axis - 2)));
   return 1 / outputs;
 }
 
-std::vector<argument_override> overrides_of_reader(const captured_network& captured, const consumer& reader, const compensated_weights& weights) {
+std::vector<argument_override> overrides_of_reader(const captured_network& captured, const consumer& reader,
+                                                   const compensated_weights& weights) {
   std::vector<argument_override> overrides;
   const auto add = [&](std::int32_t op_index, std::size_t argument, const std::string& name) {
     const auto found = weights.tensors.find(name);

@@ -24,7 +24,8 @@ at::Tensor norm_gain(const network& net, const captured_network& captured, const
 double share_of_taps(const op& reader, const consumer& use, std::int64_t weight_axes);
 
 // The arguments of one reader (and of the BatchNorm behind it) that `weights` has other tensors for.
-std::vector<argument_override> overrides_of_reader(const captured_network& captured, const consumer& reader, const compensated_weights& weights);
+std::vector<argument_override> overrides_of_reader(const captured_network& captured, const consumer& reader,
+                                                   const compensated_weights& weights);
 
 // What running the network with `weights` and without the removed channels replaces: weights with their removed columns 0, biases, means.
 std::vector<argument_override> overrides_of(const network& net, const captured_network& captured, const channel_graph& graph,

@@ -48,14 +48,16 @@ void slice_tuple(const Node* node, Stack& stack) {
   const auto tuple = stack.front().toTuple();
   const auto& elements = tuple->elements();
   std::vector<IValue> part;
-  for (auto i = node->i(torch::jit::attr::beg); i < node->i(torch::jit::attr::end); ++i) part.push_back(elements[static_cast<std::size_t>(i)]);
+  for (auto i = node->i(torch::jit::attr::beg); i < node->i(torch::jit::attr::end); ++i)
+    part.push_back(elements[static_cast<std::size_t>(i)]);
   stack.assign(1, IValue(c10::ivalue::Tuple::create(std::move(part))));
 }
 
 void test_instance(const Node* node, Stack& stack) {
   const auto type = stack.front().type();
   const auto& candidates = node->tys(torch::jit::attr::types);
-  const bool is_one = std::any_of(candidates.begin(), candidates.end(), [&](const auto& candidate) { return type->isSubtypeOf(*candidate); });
+  const bool is_one =
+      std::any_of(candidates.begin(), candidates.end(), [&](const auto& candidate) { return type->isSubtypeOf(*candidate); });
   stack.assign(1, IValue(is_one));
 }
 

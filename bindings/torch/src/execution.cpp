@@ -15,18 +15,37 @@ namespace {
 void compute(const instruction& step, Stack& stack) {
   using kind = instruction::kind;
   switch (step.what) {
-    case kind::call: (*step.operation)(stack); return;
-    case kind::list: construct_list(step.node, stack); return;
-    case kind::tuple: construct_tuple(step.node, stack); return;
-    case kind::dict: construct_dict(step.node, stack); return;
-    case kind::unpack_list: unpack_list(step.node, stack); return;
-    case kind::unpack_tuple: unpack_tuple(stack); return;
-    case kind::slice_tuple: slice_tuple(step.node, stack); return;
-    case kind::instance_of: test_instance(step.node, stack); return;
-    case kind::uninitialized: stack.assign(1, IValue::uninitialized()); return;
+    case kind::call:
+      (*step.operation)(stack);
+      return;
+    case kind::list:
+      construct_list(step.node, stack);
+      return;
+    case kind::tuple:
+      construct_tuple(step.node, stack);
+      return;
+    case kind::dict:
+      construct_dict(step.node, stack);
+      return;
+    case kind::unpack_list:
+      unpack_list(step.node, stack);
+      return;
+    case kind::unpack_tuple:
+      unpack_tuple(stack);
+      return;
+    case kind::slice_tuple:
+      slice_tuple(step.node, stack);
+      return;
+    case kind::instance_of:
+      test_instance(step.node, stack);
+      return;
+    case kind::uninitialized:
+      stack.assign(1, IValue::uninitialized());
+      return;
     case kind::branch:
     case kind::loop:
-    case kind::refuse: break;
+    case kind::refuse:
+      break;
   }
   throw failure(text(described(step.node), ": cannot be run operator by operator"));
 }

@@ -19,7 +19,8 @@ Node* copy_of(const rebuilt_network& built, const captured_network& captured, st
 }
 
 [[noreturn]] void refuse(const literal_edit& edit, const std::string& found) {
-  throw failure(text(edit.place, ": argument ", edit.argument, " element ", edit.element, " should be the literal ", edit.from, ", it is ", found));
+  throw failure(
+      text(edit.place, ": argument ", edit.argument, " element ", edit.element, " should be the literal ", edit.from, ", it is ", found));
 }
 
 // A literal may be a constant or an attribute of a module, which has no constant value here; capture vouches for the latter.
@@ -82,7 +83,8 @@ void replace_constant(rebuilt_network& built, const captured_network& captured, 
   if (!found) throw failure(text("the graph has no tensor constant ", captured.ops.values.at(static_cast<std::size_t>(value)).name));
 }
 
-void multiply_argument(rebuilt_network& built, const captured_network& captured, std::int32_t op, std::size_t argument, const std::string& path) {
+void multiply_argument(rebuilt_network& built, const captured_network& captured, std::int32_t op, std::size_t argument,
+                       const std::string& path) {
   Node* node = copy_of(built, captured, op);
   const WithInsertPoint here(node);
   Value* factor = read_tensor(built, path);

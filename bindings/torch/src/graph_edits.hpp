@@ -13,7 +13,8 @@ void edit_literal(rebuilt_network& built, const captured_network& captured, cons
 void replace_constant(rebuilt_network& built, const captured_network& captured, std::int32_t value, const at::Tensor& tensor);
 
 // The operator's argument is multiplied by the buffer at `path` before it is read.
-void multiply_argument(rebuilt_network& built, const captured_network& captured, std::int32_t op, std::size_t argument, const std::string& path);
+void multiply_argument(rebuilt_network& built, const captured_network& captured, std::int32_t op, std::size_t argument,
+                       const std::string& path);
 
 // The operator, which has no bias, reads the parameter at `path` as one.
 void connect_bias(rebuilt_network& built, const captured_network& captured, std::int32_t op, const std::string& path);

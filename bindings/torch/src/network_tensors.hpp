@@ -11,7 +11,8 @@ at::Tensor tensor_named(const network& net, const captured_network& captured, co
 
 // The compensated tensors that stand where the network has one (not the added biases), in the network's element type. Throws
 // invalid_argument for a tensor of a name or shape that the network does not have.
-std::map<std::string, at::Tensor> replaced_tensors(const network& net, const captured_network& captured, const compensated_weights& weights);
+std::map<std::string, at::Tensor> replaced_tensors(const network& net, const captured_network& captured,
+                                                   const compensated_weights& weights);
 
 // Those of the module tree; and the rest, put into the graph.
 std::map<std::string, at::Tensor> module_part(const std::map<std::string, at::Tensor>& tensors);

@@ -8,7 +8,8 @@ namespace {
 using torch::jit::Node;
 
 bool holds_unlocked(const channel_layout& layout, const channel_graph& graph) {
-  return std::any_of(layout.begin(), layout.end(), [&](const channel_ref& ref) { return ref.group >= 0 && !graph.groups[static_cast<std::size_t>(ref.group)].locked; });
+  return std::any_of(layout.begin(), layout.end(),
+                     [&](const channel_ref& ref) { return ref.group >= 0 && !graph.groups[static_cast<std::size_t>(ref.group)].locked; });
 }
 
 // The argument of `reader` that is the value: its place among the node's inputs.
@@ -58,16 +59,22 @@ class batch_observation final : public run_listener {
     const context& ctx = owner_.ctx_;
     for (auto& [name, batch] : layers_) {
       const bool merges = batch.mode == accumulation::mean && state.layers.contains(name);
-      if (merges) merge(ctx, state.layers.at(name), batch);
-      else state.layers.insert_or_assign(name, std::move(batch));
+      if (merges)
+        merge(ctx, state.layers.at(name), batch);
+      else
+        state.layers.insert_or_assign(name, std::move(batch));
     }
     for (auto& [name, batch] : edges_) {
-      if (state.edges.contains(name)) merge(ctx, state.edges.at(name), batch);
-      else state.edges.emplace(name, std::move(batch));
+      if (state.edges.contains(name))
+        merge(ctx, state.edges.at(name), batch);
+      else
+        state.edges.emplace(name, std::move(batch));
     }
     for (auto& [name, batch] : sites_) {
-      if (state.sites.contains(name)) merge(ctx, state.sites.at(name), batch);
-      else state.sites.emplace(name, std::move(batch));
+      if (state.sites.contains(name))
+        merge(ctx, state.sites.at(name), batch);
+      else
+        state.sites.emplace(name, std::move(batch));
     }
   }
 
@@ -85,7 +92,8 @@ class batch_observation final : public run_listener {
         const at::Tensor weights = weights_of(tensor, axis);
         accumulate_similarity(owner_.ctx_, view_of(tensor, axis), as_weights(weights), options.similarity, similarity_of(layer.name));
       }
-      if (options.edges && layer.name.starts_with(options.backbone)) accumulate_edge_score(owner_.ctx_, view_of(tensor, axis), edges_[layer.name]);
+      if (options.edges && layer.name.starts_with(options.backbone))
+        accumulate_edge_score(owner_.ctx_, view_of(tensor, axis), edges_[layer.name]);
     });
   }
 
@@ -102,7 +110,8 @@ class batch_observation final : public run_listener {
   similarity_state& similarity_of(const std::string& name) {
     const auto [place, added] = layers_.try_emplace(name);
     const auto before = so_far_.layers.find(name);
-    if (added && owner_.options_.similarity.mode == accumulation::ema && before != so_far_.layers.end()) place->second = copy_of(owner_.ctx_, before->second);
+    if (added && owner_.options_.similarity.mode == accumulation::ema && before != so_far_.layers.end())
+      place->second = copy_of(owner_.ctx_, before->second);
     return place->second;
   }
 
@@ -119,10 +128,12 @@ class batch_observation final : public run_listener {
       body();
     } catch (const non_finite_error& error) {
       // A tensor may hold several rows an image (windows of attention).
-      const auto image = static_cast<std::size_t>(error.image_in_batch * static_cast<std::int64_t>(names_.size()) / std::max<std::int64_t>(1, images));
+      const auto image =
+          static_cast<std::size_t>(error.image_in_batch * static_cast<std::int64_t>(names_.size()) / std::max<std::int64_t>(1, images));
       const auto& image_name = names_[std::min(image, names_.size() - 1)];
       const auto& at = owner_.captured_.ops.ops[static_cast<std::size_t>(op_index)];
-      throw bad_feature_error(text("feature map of ", what, " ", name, " (", at.name, ", image ", image_name, ") holds a NaN or an infinity"), image_name);
+      throw bad_feature_error(
+          text("feature map of ", what, " ", name, " (", at.name, ", image ", image_name, ") holds a NaN or an infinity"), image_name);
     }
   }
 
@@ -134,7 +145,8 @@ class batch_observation final : public run_listener {
   std::map<std::string, moments_state> sites_;
 };
 
-observer::observer(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph, observe_options options)
+observer::observer(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph,
+                   observe_options options)
     : ctx_(ctx), captured_(captured), graph_(graph), options_(std::move(options)), run_(net) {
   const auto node_of = [&](std::int32_t op_index) { return captured.nodes[static_cast<std::size_t>(op_index)]; };
   if (options_.similarities || options_.edges)
@@ -154,14 +166,16 @@ void observer::check_state(const calibration_state& state) const {
   for (const auto& layer : graph_.layers) {
     const auto found = state.layers.find(layer.name);
     if (found == state.layers.end()) continue;
-    SIRFP_EXPECTS(found->second.channels == static_cast<std::int64_t>(layer.layout.size()), "state of layer ", layer.name, ": ", found->second.channels,
-                  " channels, the network has ", layer.layout.size());
-    SIRFP_EXPECTS(found->second.mode == options_.similarity.mode, "state of layer ", layer.name, ": exact mean and moving average do not mix");
+    SIRFP_EXPECTS(found->second.channels == static_cast<std::int64_t>(layer.layout.size()), "state of layer ", layer.name, ": ",
+                  found->second.channels, " channels, the network has ", layer.layout.size());
+    SIRFP_EXPECTS(found->second.mode == options_.similarity.mode, "state of layer ", layer.name,
+                  ": exact mean and moving average do not mix");
   }
   for (const auto& site : graph_.sites) {
     const auto found = state.sites.find(site.name);
-    SIRFP_EXPECTS(found == state.sites.end() || found->second.channels == static_cast<std::int64_t>(site.layout.size()), "state of site ", site.name,
-                  ": ", found == state.sites.end() ? 0 : found->second.channels, " channels, the network has ", site.layout.size());
+    SIRFP_EXPECTS(found == state.sites.end() || found->second.channels == static_cast<std::int64_t>(site.layout.size()), "state of site ",
+                  site.name, ": ", found == state.sites.end() ? 0 : found->second.channels, " channels, the network has ",
+                  site.layout.size());
   }
 }
 

@@ -20,7 +20,8 @@ moments pooled(const std::vector<moments>& sites) {
   for (const moments& site : sites) {
     for (std::size_t i = 0, at = 0; i < C; ++i)
       for (std::size_t j = 0; j <= i; ++j, ++at)
-        all.covariance[at] += site.weight / all.weight * (site.covariance[at] + (site.mean[i] - all.mean[i]) * (site.mean[j] - all.mean[j]));
+        all.covariance[at] +=
+            site.weight / all.weight * (site.covariance[at] + (site.mean[i] - all.mean[i]) * (site.mean[j] - all.mean[j]));
   }
   return all;
 }

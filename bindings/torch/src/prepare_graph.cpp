@@ -27,8 +27,8 @@ void bind_defaults(Graph& graph, const c10::FunctionSchema& schema) {
   SIRFP_EXPECTS(graph.inputs().size() >= 2, "network: its forward takes no input, expected an image batch [N, C, H, W]");
   for (std::size_t i = graph.inputs().size(); i-- > 2;) {
     const auto& argument = schema.arguments()[i];
-    SIRFP_EXPECTS(argument.default_value().has_value(), "network: its forward takes ", graph.inputs().size() - 1, " inputs (", argument.name(),
-                  " has no default), expected one image batch [N, C, H, W]");
+    SIRFP_EXPECTS(argument.default_value().has_value(), "network: its forward takes ", graph.inputs().size() - 1, " inputs (",
+                  argument.name(), " has no default), expected one image batch [N, C, H, W]");
     const torch::jit::WithInsertPoint point(*graph.nodes().begin());
     graph.inputs()[i]->replaceAllUsesWith(graph.insertConstant(*argument.default_value()));
     graph.eraseInput(i);

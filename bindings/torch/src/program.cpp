@@ -18,17 +18,28 @@ using torch::jit::Value;
 instruction::kind kind_of(const Node* node) {
   using kind = instruction::kind;
   switch (node->kind()) {
-    case c10::prim::ListConstruct: return kind::list;
-    case c10::prim::TupleConstruct: return kind::tuple;
-    case c10::prim::DictConstruct: return kind::dict;
-    case c10::prim::ListUnpack: return kind::unpack_list;
-    case c10::prim::TupleUnpack: return kind::unpack_tuple;
-    case c10::prim::TupleSlice: return kind::slice_tuple;
-    case c10::prim::isinstance: return kind::instance_of;
-    case c10::prim::Uninitialized: return kind::uninitialized;
-    case c10::prim::If: return kind::branch;
-    case c10::prim::Loop: return kind::loop;
-    default: return node->maybeOperator() ? kind::call : kind::refuse;
+    case c10::prim::ListConstruct:
+      return kind::list;
+    case c10::prim::TupleConstruct:
+      return kind::tuple;
+    case c10::prim::DictConstruct:
+      return kind::dict;
+    case c10::prim::ListUnpack:
+      return kind::unpack_list;
+    case c10::prim::TupleUnpack:
+      return kind::unpack_tuple;
+    case c10::prim::TupleSlice:
+      return kind::slice_tuple;
+    case c10::prim::isinstance:
+      return kind::instance_of;
+    case c10::prim::Uninitialized:
+      return kind::uninitialized;
+    case c10::prim::If:
+      return kind::branch;
+    case c10::prim::Loop:
+      return kind::loop;
+    default:
+      return node->maybeOperator() ? kind::call : kind::refuse;
   }
 }
 
@@ -111,7 +122,8 @@ class compiler {
     return false;
   }
 
-  instruction translate(const Node* node, const std::unordered_map<const Value*, const Node*>& last, std::unordered_set<const Value*>& own) {
+  instruction translate(const Node* node, const std::unordered_map<const Value*, const Node*>& last,
+                        std::unordered_set<const Value*>& own) {
     instruction step;
     step.node = node;
     step.what = kind_of(node);

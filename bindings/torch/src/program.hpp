@@ -12,7 +12,20 @@ namespace sirfp::adapter {
 struct block_code;
 
 struct instruction {
-  enum class kind : std::uint8_t { call, list, tuple, dict, unpack_list, unpack_tuple, slice_tuple, instance_of, uninitialized, branch, loop, refuse };
+  enum class kind : std::uint8_t {
+    call,
+    list,
+    tuple,
+    dict,
+    unpack_list,
+    unpack_tuple,
+    slice_tuple,
+    instance_of,
+    uninitialized,
+    branch,
+    loop,
+    refuse
+  };
   struct operand {
     std::int32_t slot = -1;
     bool last_use = false;  // the value leaves its slot: whoever holds the stack holds the tensor
@@ -21,9 +34,9 @@ struct instruction {
   kind what = kind::call;
   std::unique_ptr<torch::jit::Operation> operation;  // call
   std::vector<operand> inputs;
-  std::vector<std::int32_t> outputs;       // -1: nobody reads it
+  std::vector<std::int32_t> outputs;                // -1: nobody reads it
   std::vector<std::unique_ptr<block_code>> blocks;  // branch: then, else; loop: body
-  std::vector<std::int32_t> done;          // slots whose last use was inside the blocks
+  std::vector<std::int32_t> done;                   // slots whose last use was inside the blocks
 };
 
 struct block_code {

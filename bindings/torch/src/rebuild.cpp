@@ -37,7 +37,8 @@ at::Tensor attribute_at(const Module& top, const std::string& path) {
 
 class tensor_sharing {
  public:
-  tensor_sharing(const network& net, const captured_network& captured, const std::map<std::string, at::Tensor>& replaced) : replaced_(replaced) {
+  tensor_sharing(const network& net, const captured_network& captured, const std::map<std::string, at::Tensor>& replaced)
+      : replaced_(replaced) {
     for (const op_value& value : captured.ops.values)
       if (value.kind == op_value::role::parameter || value.kind == op_value::role::buffer) known_.insert(value.name);
     for (const auto& [path, tensor] : replaced) {
@@ -106,7 +107,8 @@ rebuilt_network rebuild(const network& net, const captured_network& captured, co
                         const std::vector<added_tensor>& added) {
   tensor_sharing sharing(net, captured, replaced);
   rebuilt_network built;
-  built.module = rebuild_tree(net.module, [&](const std::string& path, const at::Tensor& original) { return sharing.at(path, original); }, added);
+  built.module = rebuild_tree(
+      net.module, [&](const std::string& path, const at::Tensor& original) { return sharing.at(path, original); }, added);
   built.graph = net.graph->copy();
   pair_nodes(*net.graph->block(), *built.graph->block(), built.copies);
   torch::jit::EraseShapeInformation(built.graph);  // a traced graph carries the shapes of the wide network
@@ -124,8 +126,8 @@ Value* read_tensor(rebuilt_network& built, const std::string& path) {
 
 network finish(rebuilt_network built, const network& like) {
   built.graph->lint();
-  auto* function = built.module._ivalue()->compilation_unit()->create_function(c10::QualifiedName(*built.module.type()->name(), "forward"),
-                                                                              built.graph);
+  auto* function =
+      built.module._ivalue()->compilation_unit()->create_function(c10::QualifiedName(*built.module.type()->name(), "forward"), built.graph);
   function->setSchema(forward_schema(like.module, built.module.type(), built.graph->inputs().size()));
   built.module.type()->addMethod(function);
   network result;

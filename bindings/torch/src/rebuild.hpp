@@ -25,8 +25,8 @@ struct added_tensor {
 
 struct rebuilt_network {
   torch::jit::Module module;
-  std::shared_ptr<torch::jit::Graph> graph;                                    // a copy of the network's, over the new types
-  std::unordered_map<const torch::jit::Node*, torch::jit::Node*> copies;       // original node -> its copy
+  std::shared_ptr<torch::jit::Graph> graph;                               // a copy of the network's, over the new types
+  std::unordered_map<const torch::jit::Node*, torch::jit::Node*> copies;  // original node -> its copy
 };
 
 // `replaced`: by path, the tensors that differ from the network's. A path that the op list does not know (an alias of a shared

@@ -17,7 +17,7 @@ using torch::jit::Value;
 
 // Operators that answer from a tensor's description, not from its elements.
 constexpr std::array<std::string_view, 16> metadata_operators = {
-    "aten::size",       "aten::dim",        "aten::len",          "aten::numel",          "aten::stride",      "aten::is_floating_point",
+    "aten::size",       "aten::dim",        "aten::len",          "aten::numel",          "aten::stride",        "aten::is_floating_point",
     "aten::is_complex", "aten::__is__",     "aten::__isnot__",    "aten::storage_offset", "aten::is_contiguous", "aten::element_size",
     "aten::warn",       "aten::get_device", "aten::__contains__", "aten::sym_size"};
 
@@ -33,7 +33,8 @@ bool is_structural(const Node* node) {
   if (node->kind().is_prim()) return true;
   const auto* schema = node->maybeSchema();
   if (!schema) return false;
-  return std::any_of(schema->arguments().begin(), schema->arguments().end(), [](const auto& argument) { return contains_variable(argument.type()); });
+  return std::any_of(schema->arguments().begin(), schema->arguments().end(),
+                     [](const auto& argument) { return contains_variable(argument.type()); });
 }
 
 std::vector<at::Tensor> tensors_in(const std::vector<IValue>& values) {
@@ -101,7 +102,8 @@ std::int32_t recorder::value_of(const Node* reader, const Value* value, const at
     const auto found = attribute_at(net_.module, *path);
     return captured_.values[value] = new_attribute(joined(*path), found && found->is_parameter, tensor);
   }
-  if (const auto constant = constants_.find(tensor.unsafeGetTensorImpl()); constant != constants_.end()) return new_constant(constant->second, tensor);
+  if (const auto constant = constants_.find(tensor.unsafeGetTensorImpl()); constant != constants_.end())
+    return new_constant(constant->second, tensor);
   if (const auto attribute = attribute_tensors_.find(tensor.unsafeGetTensorImpl()); attribute != attribute_tensors_.end())
     return new_attribute(attribute->second, true, tensor);
   throw failure(text("network: ", described(reader), " reads a tensor of unknown origin (%", value->debugName(), ")"));
@@ -157,11 +159,13 @@ void recorder::refuse_numbers_from_features(const Node* node) {
 }
 
 bool recorder::depends(const op_argument& argument) const {
-  return std::any_of(argument.values.begin(), argument.values.end(), [&](auto id) { return id >= 0 && depends_[static_cast<std::size_t>(id)]; });
+  return std::any_of(argument.values.begin(), argument.values.end(),
+                     [&](auto id) { return id >= 0 && depends_[static_cast<std::size_t>(id)]; });
 }
 
 void recorder::record(const Node* node, const std::vector<IValue>& outputs) {
-  if (captured_.index.contains(node)) throw failure(text("network: ", described(node), " runs more than once (a loop whose length is not constant)"));
+  if (captured_.index.contains(node))
+    throw failure(text("network: ", described(node), " runs more than once (a loop whose length is not constant)"));
   op entry;
   entry.name = operator_name(node);
   entry.place = place_of(node);

@@ -41,7 +41,7 @@ class recorder final : public run_listener {
   captured_network captured_;
   tensor_registry tensors_;
   size_origins origins_;
-  std::vector<std::uint8_t> depends_;  // per value id: 1 if it follows from the network's input
+  std::vector<std::uint8_t> depends_;                         // per value id: 1 if it follows from the network's input
   std::unordered_map<std::string, std::int32_t> attributes_;  // by path
   std::unordered_map<const at::TensorImpl*, const torch::jit::Value*> constants_;
   std::unordered_map<const at::TensorImpl*, std::string> attribute_tensors_;

@@ -128,7 +128,8 @@ class sweep {
     const at::Tensor original = tensor_of(net_, captured_, reader.weight);
     at::Tensor& weight = result_.tensors.try_emplace(weight_value.name, original.clone()).first->second;
     if (sink.type == offset_sink::kind::none || shared) {
-      if (reader.block == 0) result_.notes.push_back(text(weight_value.name, " is not refitted: ", shared ? "several operators read it" : sink.problem));
+      if (reader.block == 0)
+        result_.notes.push_back(text(weight_value.name, " is not refitted: ", shared ? "several operators read it" : sink.problem));
       zero_positions(weight, reader, removed_positions(site.layout, mask_));
     } else {
       const at::Tensor rows = block_of(original, reader).to(at::kDouble);  // [out, C, taps]

@@ -62,7 +62,12 @@ class sensitivity {
  public:
   sensitivity(const network& net, const captured_network& captured, const channel_graph& graph, std::span<const removal_curve> curves,
               const std::map<std::string, moments_state>& sites, const std::vector<at::Tensor>& batches, const sensitivity_options& options)
-      : net_(net), captured_(captured), graph_(graph), curves_(curves), sites_(sites), options_(options),
+      : net_(net),
+        captured_(captured),
+        graph_(graph),
+        curves_(curves),
+        sites_(sites),
+        options_(options),
         judged_(captured.nodes.at(static_cast<std::size_t>(judged_op(net, captured)))) {
     const auto code = std::make_shared<const program>(compile(net.graph, net.module));
     for (const at::Tensor& batch : batches) base_.emplace_back(code, batch);
@@ -111,8 +116,7 @@ class sensitivity {
     channel_mask mask = full_mask(graph_);
     for (std::int64_t t = 0; t < removed; ++t)
       mask[static_cast<std::size_t>(curve.group)][static_cast<std::size_t>(curve.order[static_cast<std::size_t>(t)])] = 0;
-    const compensated_weights weights =
-        compensate(net_, captured_, graph_, mask, sites_, compensation::least_squares, options_.lambda);
+    const compensated_weights weights = compensate(net_, captured_, graph_, mask, sites_, compensation::least_squares, options_.lambda);
     const std::vector<argument_override> overrides = overrides_of(net_, captured_, graph_, mask, weights);
     double squares = 0;
     for (std::size_t b = 0; b < base_.size(); ++b) {

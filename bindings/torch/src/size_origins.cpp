@@ -59,8 +59,12 @@ size_origin mixture(const origins& parts) {
   return made;
 }
 
-constexpr std::array<std::string_view, 11> copies = {"prim::NumToTensor",   "aten::Int",  "aten::IntImplicit", "aten::ScalarImplicit", "aten::Float",  "aten::FloatImplicit",
-                                                     "prim::unchecked_cast", "aten::item", "aten::detach",      "aten::to",             "aten::_unwrap_optional"};
+constexpr std::array<std::string_view, 11> copies = {"prim::NumToTensor",     "aten::Int",
+                                                     "aten::IntImplicit",     "aten::ScalarImplicit",
+                                                     "aten::Float",           "aten::FloatImplicit",
+                                                     "prim::unchecked_cast",  "aten::item",
+                                                     "aten::detach",          "aten::to",
+                                                     "aten::_unwrap_optional"};
 constexpr std::array<std::string_view, 4> divisions = {"aten::floor_divide", "aten::floordiv", "aten::__floordiv__", "aten::div"};
 
 }  // namespace

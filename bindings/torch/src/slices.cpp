@@ -32,7 +32,8 @@ at::Tensor sliced(const at::Tensor& tensor, std::vector<parameter_slice> slices)
   std::stable_sort(slices.begin(), slices.end(), [](const auto& a, const auto& b) { return a.blocks > b.blocks; });
   at::Tensor result = tensor;
   for (const parameter_slice& slice : slices) {
-    SIRFP_EXPECTS(slice.axis >= 0 && slice.axis < tensor.dim(), slice.parameter, ": no axis ", slice.axis, " in a tensor of ", tensor.dim());
+    SIRFP_EXPECTS(slice.axis >= 0 && slice.axis < tensor.dim(), slice.parameter, ": no axis ", slice.axis, " in a tensor of ",
+                  tensor.dim());
     result = slice.blocks > 1 ? sliced_by_block(result, slice)
                               : result.index_select(slice.axis, positions(slice.kept.data(), static_cast<std::int64_t>(slice.kept.size())));
   }

@@ -9,7 +9,8 @@ namespace sirfp::adapter {
 namespace {
 
 // Every tensor that a slice or the compensation changes, by name.
-std::map<std::string, at::Tensor> slim_tensors(const network& net, const captured_network& captured, const plan& p, const compensated_weights& weights) {
+std::map<std::string, at::Tensor> slim_tensors(const network& net, const captured_network& captured, const plan& p,
+                                               const compensated_weights& weights) {
   std::map<std::string, at::Tensor> tensors = replaced_tensors(net, captured, weights);
   std::map<std::string, std::vector<parameter_slice>> slices;
   for (const parameter_slice& slice : p.slices) slices[slice.parameter].push_back(slice);

@@ -24,7 +24,8 @@ tensor_registry::entry& tensor_registry::entry_of(const at::Tensor& tensor) {
   const auto* key = tensor.unsafeGetTensorImpl();
   const auto found = entries_.find(key);
   if (found != entries_.end()) return found->second;
-  return entries_.emplace(key, entry{c10::weak_intrusive_ptr<at::TensorImpl, at::UndefinedTensorImpl>(tensor.getIntrusivePtr()), {}}).first->second;
+  return entries_.emplace(key, entry{c10::weak_intrusive_ptr<at::TensorImpl, at::UndefinedTensorImpl>(tensor.getIntrusivePtr()), {}})
+      .first->second;
 }
 
 void tensor_registry::add(const at::Tensor& tensor, std::int32_t id) { entry_of(tensor).ids.push_back(id); }

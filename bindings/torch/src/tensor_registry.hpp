@@ -30,7 +30,7 @@ class tensor_registry {
  private:
   struct entry {
     c10::weak_intrusive_ptr<at::TensorImpl, at::UndefinedTensorImpl> tensor;  // keeps the address from being reused
-    std::vector<std::int32_t> ids;                                           // the latest last; empty: a number
+    std::vector<std::int32_t> ids;                                            // the latest last; empty: a number
   };
   entry& entry_of(const at::Tensor& tensor);
   std::unordered_map<const at::TensorImpl*, entry> entries_;

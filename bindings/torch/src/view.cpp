@@ -8,10 +8,14 @@ namespace {
 
 dtype dtype_of(const at::Tensor& tensor) {
   switch (tensor.scalar_type()) {
-    case c10::kFloat: return dtype::f32;
-    case c10::kHalf: return dtype::f16;
-    case c10::kBFloat16: return dtype::bf16;
-    default: throw invalid_argument(text("feature map of type ", c10::toString(tensor.scalar_type()), ", expected float32, float16 or bfloat16"));
+    case c10::kFloat:
+      return dtype::f32;
+    case c10::kHalf:
+      return dtype::f16;
+    case c10::kBFloat16:
+      return dtype::bf16;
+    default:
+      throw invalid_argument(text("feature map of type ", c10::toString(tensor.scalar_type()), ", expected float32, float16 or bfloat16"));
   }
 }
 

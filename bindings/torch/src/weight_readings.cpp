@@ -60,7 +60,8 @@ offset_sink weight_readings::norms_or_added(const std::vector<weight_reading>& r
   }
   norms = distinct(std::move(norms));
   means = distinct(std::move(means));
-  const bool own_norms = means.front() >= 0 && std::all_of(means.begin(), means.end(), [&](std::int32_t m) { return !computed(m) && read_only_by(m, norms); });
+  const bool own_norms =
+      means.front() >= 0 && std::all_of(means.begin(), means.end(), [&](std::int32_t m) { return !computed(m) && read_only_by(m, norms); });
   if (own_norms) return {offset_sink::kind::running_mean, means, ""};
   for (const std::int32_t op : ops_of(readings)) {
     const std::string& name = captured_.ops.ops.at(static_cast<std::size_t>(op)).name;

@@ -30,7 +30,8 @@ safetensors_tensor stored(const std::string& name, const at::Tensor& tensor) {
 at::Tensor loaded(const std::string& path, const std::string& name, const safetensors_tensor& tensor) {
   SIRFP_EXPECTS(tensor.dtype == "F32" || tensor.dtype == "F64", path, ": ", name, " is of type ", tensor.dtype, ", expected F32 or F64");
   at::Tensor result = at::empty(tensor.shape, tensor.dtype == "F64" ? at::kDouble : at::kFloat);
-  SIRFP_EXPECTS(result.nbytes() == tensor.bytes.size(), path, ": ", name, " has ", tensor.bytes.size(), " bytes, expected ", result.nbytes());
+  SIRFP_EXPECTS(result.nbytes() == tensor.bytes.size(), path, ": ", name, " has ", tensor.bytes.size(), " bytes, expected ",
+                result.nbytes());
   if (result.nbytes() > 0) std::memcpy(result.mutable_data_ptr(), tensor.bytes.data(), result.nbytes());
   return result;
 }

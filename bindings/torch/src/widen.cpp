@@ -52,7 +52,8 @@ void widen_literals(Node* node) {
 void widen_block(Block* block) {
   for (Node* node : block->nodes()) {
     for (Block* inner : node->blocks()) widen_block(inner);
-    if (node->kind() == c10::prim::Constant && node->hasAttribute(attr::value) && node->kindOf(attr::value) == torch::jit::AttributeKind::t) {
+    if (node->kind() == c10::prim::Constant && node->hasAttribute(attr::value) &&
+        node->kindOf(attr::value) == torch::jit::AttributeKind::t) {
       const auto type = node->t(attr::value).scalar_type();
       if (!is_narrow(type)) continue;
       node->t_(attr::value, node->t(attr::value).to(c10::kFloat));

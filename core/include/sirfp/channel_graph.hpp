@@ -22,19 +22,19 @@ struct channel_ref {
 using channel_layout = std::vector<channel_ref>;
 
 struct channel_group {
-  std::string name;                     // the place of its first producer
+  std::string name;  // the place of its first producer
   std::int64_t channels = 0;
-  std::vector<std::string> producers;   // places of the operators that make its channels, in execution order
+  std::vector<std::string> producers;  // places of the operators that make its channels, in execution order
   bool locked = false;
-  std::string lock_reason;              // operator, place and why; empty when not locked
+  std::string lock_reason;  // operator, place and why; empty when not locked
   // A grouped convolution needs the same number kept in each of its blocks; block[c] in 0..blocks-1, all of equal size.
   std::int64_t blocks = 1;
-  std::vector<std::int32_t> block;      // [channels]; empty when blocks == 1
+  std::vector<std::int32_t> block;  // [channels]; empty when blocks == 1
 };
 
 // Where pairwise redundancy is observed (METHOD 1): the output of the normalisation that follows a convolution, else the convolution's.
 struct observed_layer {
-  std::string name;        // the place of the producing convolution or linear; unique ("#2" is appended to a repeated place)
+  std::string name;            // the place of the producing convolution or linear; unique ("#2" is appended to a repeated place)
   std::int32_t producer = -1;  // op index
   std::int32_t observed = -1;  // op index whose output is observed, as it leaves that op
   std::int32_t value = -1;
@@ -56,11 +56,11 @@ struct consumer {
 // Where moments are observed (METHOD 4): a tensor read by dense consumers; positions first .. first + count of its channel axis (all of
 // them but for grouped convolutions, which make one site per convolution group).
 struct consumer_site {
-  std::string name;        // the place of its first consumer, "/block" appended for grouped convolutions; unique
+  std::string name;  // the place of its first consumer, "/block" appended for grouped convolutions; unique
   std::int32_t value = -1;
   std::int32_t axis = 1;
   std::int64_t first = 0;
-  channel_layout layout;   // [count]
+  channel_layout layout;  // [count]
   std::vector<consumer> consumers;
 };
 
@@ -88,9 +88,9 @@ struct channel_graph {
   std::vector<consumer_site> sites;
   std::vector<parameter_axis> parameters;
   std::vector<extent_rule> extents;
-  std::vector<channel_layout> layouts;   // per value id of the op list; empty where the value has no known channel axis
+  std::vector<channel_layout> layouts;     // per value id of the op list; empty where the value has no known channel axis
   std::vector<std::int32_t> channel_axis;  // per value id; -1 where unknown
-  std::vector<std::uint8_t> live;        // per op: 1 if the network's output depends on it
+  std::vector<std::uint8_t> live;          // per op: 1 if the network's output depends on it
 };
 
 struct channel_graph_options {

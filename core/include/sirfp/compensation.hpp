@@ -15,10 +15,10 @@ enum class compensation : std::uint8_t { none, constant, least_squares };
 // z_R ~ matrix z_K + offset.   least_squares: matrix = Sigma_RK (Sigma_KK + lambda mean(diag Sigma) I)^-1, offset = m_R - matrix m_K
 //                              constant: matrix = 0, offset = m_R          none: both 0
 struct site_prediction {
-  std::vector<std::int32_t> kept;     // positions of the site, ascending
+  std::vector<std::int32_t> kept;  // positions of the site, ascending
   std::vector<std::int32_t> removed;
-  std::vector<double> matrix;         // [removed x kept], row-major
-  std::vector<double> offset;         // [removed]
+  std::vector<double> matrix;  // [removed x kept], row-major
+  std::vector<double> offset;  // [removed]
 };
 
 // `kept_position[i]` non-zero: position i stays. Never NaN: a singular or zero covariance is regularised further until it factorises.
@@ -27,6 +27,7 @@ site_prediction predict_removed(const moments& site, std::span<const std::uint8_
 // A consumer's weight as [outputs, inputs, taps] row-major (transposed convolutions are presented so by the caller): for every tap
 //   W[:, K] += W[:, R] matrix;   returns [outputs], to be added to the bias:  (sum over taps of W[:, R]) offset
 // W[:, R] is left as it was. Exact but for zero-padded borders.
-std::vector<double> fold_prediction(const site_prediction& prediction, std::span<double> weight, std::int64_t outputs, std::int64_t inputs, std::int64_t taps);
+std::vector<double> fold_prediction(const site_prediction& prediction, std::span<double> weight, std::int64_t outputs, std::int64_t inputs,
+                                    std::int64_t taps);
 
 }  // namespace sirfp

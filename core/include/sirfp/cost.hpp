@@ -27,8 +27,8 @@ struct op_cost {
 class cost_model {
  public:
   cost_model(const op_list& network, const channel_graph& graph);
-  network_cost evaluate(const channel_mask& mask) const;            // O(sum of distinct layouts)
-  std::vector<op_cost> per_op(const channel_mask& mask) const;      // live operators with a cost, in execution order
+  network_cost evaluate(const channel_mask& mask) const;        // O(sum of distinct layouts)
+  std::vector<op_cost> per_op(const channel_mask& mask) const;  // live operators with a cost, in execution order
 
   // Incremental form for allocators: start from a mask, remove channels one at a time, in O(operators that see the channel).
   class cursor {
@@ -43,7 +43,7 @@ class cost_model {
     void change(std::int32_t group, std::int32_t channel, std::int64_t sign);
     const cost_model* model_;
     channel_mask mask_;
-    std::vector<std::int64_t> widths_;  // per distinct layout
+    std::vector<std::int64_t> widths_;   // per distinct layout
     std::vector<std::int64_t> visited_;  // per term: the change that last touched it
     std::int64_t changes_ = 0;
     network_cost cost_;
@@ -70,7 +70,7 @@ class cost_model {
   network_cost value_of(const term& t, const std::vector<std::int64_t>& widths) const;
   std::vector<std::int64_t> widths_of(const channel_mask& mask) const;
   std::vector<term> terms_;
-  std::vector<channel_layout> layouts_;                            // distinct, those that can change
+  std::vector<channel_layout> layouts_;  // distinct, those that can change
   std::map<std::vector<std::pair<std::int32_t, std::int32_t>>, std::int32_t> layout_ids_;
   std::vector<std::vector<std::vector<occurrence>>> occurrences_;  // [group][channel]
   std::vector<std::vector<std::int32_t>> terms_of_layout_;

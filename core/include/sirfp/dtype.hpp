@@ -14,9 +14,7 @@ std::string_view name_of(dtype type) noexcept;
 
 // IEEE half and bfloat16 bit patterns to float, exact.
 float f16_to_float(std::uint16_t bits) noexcept;
-constexpr float bf16_to_float(std::uint16_t bits) noexcept {
-  return __builtin_bit_cast(float, static_cast<std::uint32_t>(bits) << 16);
-}
+constexpr float bf16_to_float(std::uint16_t bits) noexcept { return __builtin_bit_cast(float, static_cast<std::uint32_t>(bits) << 16); }
 // Round to nearest even.
 std::uint16_t float_to_f16(float value) noexcept;
 std::uint16_t float_to_bf16(float value) noexcept;

@@ -38,7 +38,7 @@ std::string text(const Parts&... parts) {
 }  // namespace sirfp
 
 // SIRFP_EXPECTS(cond, "parts, ", value, ...): throws sirfp::invalid_argument with the parts joined when cond is false.
-#define SIRFP_EXPECTS(condition, ...)                                            \
-  do {                                                                           \
+#define SIRFP_EXPECTS(condition, ...)                                              \
+  do {                                                                             \
     if (!(condition)) throw ::sirfp::invalid_argument(::sirfp::text(__VA_ARGS__)); \
   } while (false)

@@ -30,6 +30,7 @@ std::string hash_bytes(const void* data, std::size_t bytes);
 network_fingerprint fingerprint_of(const op_list& network);
 
 // The first difference in words ("parameter head.weight: shape [11, 64, 1, 1] here, [11, 128, 1, 1] in the plan"), or nothing.
-std::optional<std::string> first_difference(const network_fingerprint& here, const network_fingerprint& there, const std::string& there_is_called);
+std::optional<std::string> first_difference(const network_fingerprint& here, const network_fingerprint& there,
+                                            const std::string& there_is_called);
 
 }  // namespace sirfp

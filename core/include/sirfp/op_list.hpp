@@ -32,8 +32,8 @@ struct size_origin {
 struct op_argument {
   enum class kind : std::uint8_t { none, tensor, tensors, ints, floats, boolean, text, other };
   kind type = kind::none;
-  std::vector<std::int32_t> values{};   // tensor: one id; tensors: ids (-1 for an absent one)
-  std::vector<std::int64_t> ints{};     // ints (one or a list), boolean (0 or 1)
+  std::vector<std::int32_t> values{};  // tensor: one id; tensors: ids (-1 for an absent one)
+  std::vector<std::int64_t> ints{};    // ints (one or a list), boolean (0 or 1)
   std::vector<double> floats{};
   std::string text{};                   // text; for `other` its type
   std::vector<std::uint8_t> literal{};  // per int or float: 1 = a constant written in the graph (can be edited), 0 = computed from tensor

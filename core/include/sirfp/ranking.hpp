@@ -17,22 +17,23 @@ enum class coupling : std::uint8_t { sum, mask_union };  // one matrix a group, 
 struct ranking_options {
   redundancy_scale scale = redundancy_scale::reference;
   coupling coupled = coupling::sum;
-  double edge_weight = 0;        // prior = edge_weight * edge for layers whose name starts with `backbone`, 0 for the others
-  std::string backbone;          // name prefix; empty: every layer is backbone
+  double edge_weight = 0;  // prior = edge_weight * edge for layers whose name starts with `backbone`, 0 for the others
+  std::string backbone;    // name prefix; empty: every layer is backbone
 };
 
 // One thing that is ranked: the channels of a group, or of one of its blocks, or (mask_union) of one layer.
 struct ranked_unit {
   std::int32_t group = -1;
-  std::string name;                   // group, "group/block" or layer
+  std::string name;  // group, "group/block" or layer
   bool backbone = false;
-  std::vector<std::int32_t> order;    // channels of the group, first to be removed first
-  std::vector<double> marginals;      // by place in the order
-  std::vector<double> scores;         // by place in the order: prior - marginal
+  std::vector<std::int32_t> order;  // channels of the group, first to be removed first
+  std::vector<double> marginals;    // by place in the order
+  std::vector<double> scores;       // by place in the order: prior - marginal
 };
 
 // Pairwise ranking (METHOD 3, 5) of every group that is not locked, units in the order of groups, blocks and layers.
-//   coupling::sum         A = sum over observed layers, and over the positions where a channel stands, of |R|; prior = edge_weight times the
+//   coupling::sum         A = sum over observed layers, and over the positions where a channel stands, of |R|; prior = edge_weight times
+//   the
 //                         mean (not the sum) of the edge scores over the group's backbone layers: the edges a channel carries do not grow
 //                         with the number of layers that add into it, and a sum would make long residual groups unprunable.
 //                         A unit is backbone if one of its layers is.
@@ -40,7 +41,7 @@ struct ranked_unit {
 // Blocks of a group (grouped convolutions) are units of their own. The resolution-neutral scale multiplies by the pixels a map had,
 // taken from the op list's shapes. Bit-identical on every backend for the same state. Throws invalid_argument: a group without an
 // observed layer, a layer that the state lacks or that has another width there, missing edge scores, a backbone prefix that no layer has.
-std::vector<ranked_unit> rank_pairwise(const context& ctx, const op_list& network, const channel_graph& graph, const calibration_state& state,
-                                       const ranking_options& options);
+std::vector<ranked_unit> rank_pairwise(const context& ctx, const op_list& network, const channel_graph& graph,
+                                       const calibration_state& state, const ranking_options& options);
 
 }  // namespace sirfp

@@ -28,7 +28,8 @@ struct joint_site {
 };
 
 // Joint elimination of every unlocked group alone: the others' channels stay. A group that no site holds is not ranked.
-std::vector<removal_curve> rank_joint(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites, double lambda = 1e-3);
+std::vector<removal_curve> rank_joint(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites,
+                                      double lambda = 1e-3);
 
 // The Schur cost of another criterion's own orders, so that curves of any criterion can be calibrated against measurements.
 std::vector<removal_curve> cost_of_orders(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites,

@@ -54,7 +54,11 @@ std::vector<std::int32_t> sole_readers(const op_list& network, const std::vector
 class reading {
  public:
   reading(const op_list& network, analysis& a, const liveness& flow, const std::vector<std::string>& patterns)
-      : network_(network), a_(a), live_(flow.live), groups_(form_groups(network, a, tensors(), patterns)), reader_(sole_readers(network, flow.live)) {}
+      : network_(network),
+        a_(a),
+        live_(flow.live),
+        groups_(form_groups(network, a, tensors(), patterns)),
+        reader_(sole_readers(network, flow.live)) {}
 
   channel_graph run() {
     made_.groups = groups_.groups;
@@ -123,7 +127,8 @@ class reading {
       const std::string name = s.reader.block == 0 ? site_names_(o.place) : last_site_name_;
       last_site_name_ = name;
       const bool grouped = s.reader.blocks > 1;
-      made_.sites.push_back({grouped ? name + "/" + std::to_string(s.reader.block) : name, s.value, s.axis, s.first, groups_.layout(s.layout), {}});
+      made_.sites.push_back(
+          {grouped ? name + "/" + std::to_string(s.reader.block) : name, s.value, s.axis, s.first, groups_.layout(s.layout), {}});
     }
     consumer reader = s.reader;
     reader.norm = norm_of(o.outputs[0]);

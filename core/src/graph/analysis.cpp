@@ -68,7 +68,8 @@ void analysis::visit(std::int32_t op_index) {
 
 void analysis::lock_value(std::int32_t value, const std::string& reason) {
   if (fixed(value)) {
-    for (std::size_t axis = 0; axis < network_.values[at(value)].shape.size(); ++axis) freeze(value, static_cast<std::int32_t>(axis), reason);
+    for (std::size_t axis = 0; axis < network_.values[at(value)].shape.size(); ++axis)
+      freeze(value, static_cast<std::int32_t>(axis), reason);
     return;
   }
   for (const tracked_axis& t : axes(value)) channels.lock(t.layout, reason);
@@ -99,7 +100,8 @@ const std::vector<tracked_axis>& analysis::axes(std::int32_t value) {
 
 void analysis::set(const op_view& o, std::int32_t value, std::vector<tracked_axis> tracked) {
   if (!parametric(value) && tracked.size() > 1) {
-    const auto open = std::find_if(tracked.begin(), tracked.end(), [this](const tracked_axis& t) { return !channels.all_locked(t.layout); });
+    const auto open =
+        std::find_if(tracked.begin(), tracked.end(), [this](const tracked_axis& t) { return !channels.all_locked(t.layout); });
     const tracked_axis kept = open == tracked.end() ? tracked.front() : *open;
     for (const tracked_axis& t : tracked) {
       if (t.axis != kept.axis) channels.lock(t.layout, o.reason("channels on two axes"));
@@ -178,7 +180,8 @@ void analysis::follow(const op_view& o, std::int32_t argument, std::int32_t elem
 }
 
 void analysis::require_blocks(const op_view& o, const variables& layout, std::int64_t block_count) {
-  if (block_count > 1) blocks.push_back({layout, block_count, o.reason(text("needs equal numbers in ", block_count, " blocks of channels"))});
+  if (block_count > 1)
+    blocks.push_back({layout, block_count, o.reason(text("needs equal numbers in ", block_count, " blocks of channels"))});
 }
 
 size_rule analysis::size_rule_of(const op_view& o, const size_origin& origin) {

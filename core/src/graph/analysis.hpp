@@ -1,9 +1,9 @@
 // What the rules write to while they walk a network: the channel variables of every tensor axis, and the facts that the groups, sites and
 // slices are read from afterwards.
 //
-// The invariant that makes masked = slimmed, and that every rule keeps: along a tracked axis the slim tensor is the original one restricted to
-// the kept positions, in order, and its values there are those of the masked network; every other axis keeps its extent. Only a dense operator
-// may mix channels, for there the masked network zeroes what the slim one lacks.
+// The invariant that makes masked = slimmed, and that every rule keeps: along a tracked axis the slim tensor is the original one restricted
+// to the kept positions, in order, and its values there are those of the masked network; every other axis keeps its extent. Only a dense
+// operator may mix channels, for there the masked network zeroes what the slim one lacks.
 #pragma once
 
 #include <cstdint>

@@ -52,7 +52,8 @@ class settlement {
         return g.locked || entry.second.size() == g.channels.size();
       };
       if (by_group.empty() || std::any_of(by_group.begin(), by_group.end(), safe)) continue;
-      const auto most = std::max_element(by_group.begin(), by_group.end(), [](auto& a, auto& b) { return a.second.size() < b.second.size(); });
+      const auto most =
+          std::max_element(by_group.begin(), by_group.end(), [](auto& a, auto& b) { return a.second.size() < b.second.size(); });
       pieces_[at(most->first)].push_back({{most->second}, s.reason});
     }
   }
@@ -89,7 +90,8 @@ class settlement {
   static void number_blocks(group_members& g, const std::map<std::vector<std::int32_t>, channel_list>& atoms, std::int64_t size) {
     std::vector<std::int32_t> first_of(g.channels.size());
     for (const auto& [key, members] : atoms) {
-      for (std::size_t i = 0; i < members.size(); ++i) first_of[at(members[i])] = members[i / static_cast<std::size_t>(size) * static_cast<std::size_t>(size)];
+      for (std::size_t i = 0; i < members.size(); ++i)
+        first_of[at(members[i])] = members[i / static_cast<std::size_t>(size) * static_cast<std::size_t>(size)];
     }
     std::map<std::int32_t, std::int32_t> number;
     g.block.resize(g.channels.size());
@@ -128,7 +130,7 @@ class settlement {
   const cut_demands& demands_;
   const std::vector<std::int32_t>& group_of_;
   std::vector<group_members>& groups_;
-  std::vector<std::int32_t> place_;  // of a channel in its group
+  std::vector<std::int32_t> place_;                            // of a channel in its group
   std::vector<std::vector<cut_demands::equal_parts>> pieces_;  // per group: demands of survivors
   bool changed_ = false;
 };

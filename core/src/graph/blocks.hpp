@@ -1,5 +1,5 @@
-// What groups owe to cuts: equal numbers in each block, at least one channel in each piece, computed extents that follow. A demand that cannot
-// be expressed by equal blocks of a group locks it.
+// What groups owe to cuts: equal numbers in each block, at least one channel in each piece, computed extents that follow. A demand that
+// cannot be expressed by equal blocks of a group locks it.
 #pragma once
 
 #include <vector>

@@ -101,7 +101,8 @@ class group_former {
     return demands;
   }
 
-  // Parts that hold the same channels are always equal; parts that share some of them, or repeat some more than others, cannot be kept equal.
+  // Parts that hold the same channels are always equal; parts that share some of them, or repeat some more than others, cannot be kept
+  // equal.
   void add_blocks(const block_rule& rule, cut_demands& demands) {
     const channel_list all = numbers_.list(rule.layout);
     const std::size_t size = all.size() / static_cast<std::size_t>(rule.blocks);
@@ -202,8 +203,9 @@ class group_former {
     for (const std::string& pattern : patterns) {
       bool any = false;
       for (std::size_t g = 0; g < members_.size(); ++g) {
-        const bool matches = glob_matches(pattern, names_[g]) ||
-                             std::any_of(producers_[g].begin(), producers_[g].end(), [&](const std::string& p) { return glob_matches(pattern, p); });
+        const bool matches =
+            glob_matches(pattern, names_[g]) ||
+            std::any_of(producers_[g].begin(), producers_[g].end(), [&](const std::string& p) { return glob_matches(pattern, p); });
         if (matches) lock_group(g, text("locked by pattern '", pattern, "'"));
         any = any || matches;
       }
@@ -215,7 +217,8 @@ class group_former {
     grouping made;
     for (std::size_t g = 0; g < members_.size(); ++g) {
       group_members& m = members_[g];
-      made.groups.push_back({names_[g], static_cast<std::int64_t>(m.channels.size()), producers_[g], m.locked, m.reason, m.blocks, std::move(m.block)});
+      made.groups.push_back(
+          {names_[g], static_cast<std::int64_t>(m.channels.size()), producers_[g], m.locked, m.reason, m.blocks, std::move(m.block)});
     }
     std::vector<std::int32_t> place(group_of_.size());
     for (const group_members& m : members_) {
@@ -247,7 +250,8 @@ channel_layout grouping::layout(const variables& v) const {
   return made;
 }
 
-grouping form_groups(const op_list& network, const analysis& a, const std::vector<variables>& read, const std::vector<std::string>& lock_patterns) {
+grouping form_groups(const op_list& network, const analysis& a, const std::vector<variables>& read,
+                     const std::vector<std::string>& lock_patterns) {
   return group_former(network, a).run(read, lock_patterns);
 }
 

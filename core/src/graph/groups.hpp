@@ -14,7 +14,8 @@ struct grouping {
 };
 
 // `read` holds the layouts of all live tensors: none of them may lose its last channel.
-grouping form_groups(const op_list& network, const analysis& a, const std::vector<variables>& read, const std::vector<std::string>& lock_patterns);
+grouping form_groups(const op_list& network, const analysis& a, const std::vector<variables>& read,
+                     const std::vector<std::string>& lock_patterns);
 
 // Appends "#2", "#3" ... to names that occurred before.
 class unique_names {

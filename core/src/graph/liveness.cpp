@@ -14,14 +14,21 @@ std::size_t at(std::int32_t id) { return static_cast<std::size_t>(id); }
 
 // Operators whose outputs are, or may be, views of their first argument.
 bool shares_memory(std::string_view name) {
-  static constexpr std::string_view names[] = {
-      "aten::alias",     "aten::broadcast_to", "aten::chunk",   "aten::contiguous", "aten::detach",           "aten::dropout", "aten::expand",
-      "aten::expand_as", "aten::feature_dropout", "aten::flatten", "aten::lift_fresh", "aten::movedim",       "aten::narrow",  "aten::permute",
-      "aten::ravel",     "aten::reshape",      "aten::reshape_as", "aten::select",  "aten::slice",            "aten::split",   "aten::split_with_sizes",
-      "aten::squeeze",   "aten::swapaxes",     "aten::swapdims", "aten::t",         "aten::tensor_split",     "aten::to",      "aten::transpose",
-      "aten::type_as",   "aten::unbind",       "aten::unflatten", "aten::unsqueeze", "aten::view",            "aten::view_as", "aten::_unsafe_view",
-      "aten::_reshape_alias", "aten::numpy_T", "aten::diagonal", "aten::as_strided", "aten::unfold",          "aten::alpha_dropout",
-      "aten::feature_alpha_dropout", "aten::moveaxis", "aten::real", "aten::squeeze_copy"};
+  static constexpr std::string_view names[] = {"aten::alias",      "aten::broadcast_to",  "aten::chunk",
+                                               "aten::contiguous", "aten::detach",        "aten::dropout",
+                                               "aten::expand",     "aten::expand_as",     "aten::feature_dropout",
+                                               "aten::flatten",    "aten::lift_fresh",    "aten::movedim",
+                                               "aten::narrow",     "aten::permute",       "aten::ravel",
+                                               "aten::reshape",    "aten::reshape_as",    "aten::select",
+                                               "aten::slice",      "aten::split",         "aten::split_with_sizes",
+                                               "aten::squeeze",    "aten::swapaxes",      "aten::swapdims",
+                                               "aten::t",          "aten::tensor_split",  "aten::to",
+                                               "aten::transpose",  "aten::type_as",       "aten::unbind",
+                                               "aten::unflatten",  "aten::unsqueeze",     "aten::view",
+                                               "aten::view_as",    "aten::_unsafe_view",  "aten::_reshape_alias",
+                                               "aten::numpy_T",    "aten::diagonal",      "aten::as_strided",
+                                               "aten::unfold",     "aten::alpha_dropout", "aten::feature_alpha_dropout",
+                                               "aten::moveaxis",   "aten::real",          "aten::squeeze_copy"};
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 

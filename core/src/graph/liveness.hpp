@@ -9,8 +9,8 @@
 namespace sirfp::graph {
 
 struct liveness {
-  std::vector<std::uint8_t> live;   // per op
-  std::vector<std::int32_t> memory; // per value: the value whose memory it (perhaps) shares
+  std::vector<std::uint8_t> live;    // per op
+  std::vector<std::int32_t> memory;  // per value: the value whose memory it (perhaps) shares
   // In-place operators that write into memory which is later read under an older name: the value graph does not show that flow.
   std::vector<std::int32_t> traps;
 };

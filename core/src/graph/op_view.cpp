@@ -30,7 +30,8 @@ std::int32_t op_view::tensor(std::int32_t i) const {
 
 std::vector<std::int32_t> op_view::tensors(std::int32_t i) const {
   std::vector<std::int32_t> found;
-  if (const op_argument* a = argument(i)) std::copy_if(a->values.begin(), a->values.end(), std::back_inserter(found), [](auto v) { return v >= 0; });
+  if (const op_argument* a = argument(i))
+    std::copy_if(a->values.begin(), a->values.end(), std::back_inserter(found), [](auto v) { return v >= 0; });
   return found;
 }
 
@@ -76,8 +77,9 @@ std::int64_t product(const std::vector<std::int64_t>& extents) {
 }
 
 bool is_convolution(std::string_view name) {
-  static constexpr std::string_view names[] = {"aten::conv1d",           "aten::conv2d",           "aten::conv3d",      "aten::conv_transpose1d",
-                                               "aten::conv_transpose2d", "aten::conv_transpose3d", "aten::convolution", "aten::_convolution"};
+  static constexpr std::string_view names[] = {"aten::conv1d",           "aten::conv2d",           "aten::conv3d",
+                                               "aten::conv_transpose1d", "aten::conv_transpose2d", "aten::conv_transpose3d",
+                                               "aten::convolution",      "aten::_convolution"};
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 

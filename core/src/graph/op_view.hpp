@@ -24,10 +24,10 @@ class op_view {
   std::string reason(std::string_view why) const;  // "aten::foo at encoder.stem: why"
 
   std::int32_t argument_count() const { return static_cast<std::int32_t>(get().arguments.size()); }
-  const op_argument* argument(std::int32_t i) const;         // nullptr when absent or none
-  std::int32_t tensor(std::int32_t i) const;                  // value id, -1 when argument i is no tensor
-  std::vector<std::int32_t> tensors(std::int32_t i) const;    // a list's value ids without absent ones
-  std::vector<std::int32_t> all_tensors() const;              // of all arguments, in order, without repeats
+  const op_argument* argument(std::int32_t i) const;        // nullptr when absent or none
+  std::int32_t tensor(std::int32_t i) const;                // value id, -1 when argument i is no tensor
+  std::vector<std::int32_t> tensors(std::int32_t i) const;  // a list's value ids without absent ones
+  std::vector<std::int32_t> all_tensors() const;            // of all arguments, in order, without repeats
   bool has_ints(std::int32_t i) const;
   std::int64_t integer(std::int32_t i, std::int64_t otherwise) const;
   std::vector<std::int64_t> ints(std::int32_t i) const;

@@ -28,8 +28,8 @@ void prelu_rule(analysis& a, const op_view& o);
 void unary_rule(analysis& a, const op_view& o);        // reads argument 0 only, whatever else it is given
 void elementwise_rule(analysis& a, const op_view& o);  // all tensor arguments, broadcast
 void dropout_rule(analysis& a, const op_view& o);
-void max_min_rule(analysis& a, const op_view& o);      // binary, or a reduction
-void source_rule(analysis& a, const op_view& o);       // makes a tensor of fixed extents from none
+void max_min_rule(analysis& a, const op_view& o);  // binary, or a reduction
+void source_rule(analysis& a, const op_view& o);   // makes a tensor of fixed extents from none
 
 // Over some axes (rules_axes.cpp)
 void spatial_1d_rule(analysis& a, const op_view& o);  // mixes along the last k axes
@@ -37,9 +37,9 @@ void spatial_2d_rule(analysis& a, const op_view& o);
 void spatial_3d_rule(analysis& a, const op_view& o);
 void grid_sample_rule(analysis& a, const op_view& o);
 void pad_rule(analysis& a, const op_view& o);
-void reduction_rule(analysis& a, const op_view& o);         // dim list at argument 1
-void norm_reduction_rule(analysis& a, const op_view& o);    // dim list at argument 2
-void along_axis_rule(analysis& a, const op_view& o);        // dim at argument 1, shape unchanged: softmax, cumsum
+void reduction_rule(analysis& a, const op_view& o);       // dim list at argument 1
+void norm_reduction_rule(analysis& a, const op_view& o);  // dim list at argument 2
+void along_axis_rule(analysis& a, const op_view& o);      // dim at argument 1, shape unchanged: softmax, cumsum
 void flip_rule(analysis& a, const op_view& o);
 void roll_rule(analysis& a, const op_view& o);
 
@@ -66,8 +66,8 @@ void repeat_rule(analysis& a, const op_view& o);
 void pixel_shuffle_rule(analysis& a, const op_view& o);
 void pixel_unshuffle_rule(analysis& a, const op_view& o);
 void channel_shuffle_rule(analysis& a, const op_view& o);
-void view_rule(analysis& a, const op_view& o);       // sizes at argument 1, one per output axis
-void flatten_rule(analysis& a, const op_view& o);    // reshapes without sizes
+void view_rule(analysis& a, const op_view& o);     // sizes at argument 1, one per output axis
+void flatten_rule(analysis& a, const op_view& o);  // reshapes without sizes
 void unflatten_rule(analysis& a, const op_view& o);
 
 }  // namespace sirfp::graph

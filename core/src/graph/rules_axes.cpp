@@ -116,7 +116,8 @@ void roll_rule(analysis& a, const op_view& o) {
   const std::vector<std::int64_t> dims = o.ints(2);
   std::vector<tracked_axis> kept;
   for (const tracked_axis& t : a.axes(o.tensor(0))) {
-    const bool rolled = dims.empty() || std::any_of(dims.begin(), dims.end(), [&](auto d) { return wrapped(d, o.rank(o.tensor(0))) == t.axis; });
+    const bool rolled =
+        dims.empty() || std::any_of(dims.begin(), dims.end(), [&](auto d) { return wrapped(d, o.rank(o.tensor(0))) == t.axis; });
     if (rolled) {
       a.channels.lock(t.layout, o.reason("shifts channels"));
     } else {

@@ -1,5 +1,5 @@
-// Dense operators: they read every channel of a site and make fresh channels. Depthwise convolutions, which only pass channels through, stand
-// here because they come under the same names.
+// Dense operators: they read every channel of a site and make fresh channels. Depthwise convolutions, which only pass channels through,
+// stand here because they come under the same names.
 #include <vector>
 
 #include "graph/rules.hpp"
@@ -50,10 +50,12 @@ variables fresh_output(analysis& a, const op_view& o, std::int64_t count, std::i
 }
 
 // x times a matrix of which `weight` (a view of a parameter) stands in `in_axis`, `out_axis`.
-void matrix(analysis& a, const op_view& o, std::int32_t x, std::int32_t weight, std::int32_t in_axis, std::int32_t out_axis, std::int32_t bias) {
+void matrix(analysis& a, const op_view& o, std::int32_t x, std::int32_t weight, std::int32_t in_axis, std::int32_t out_axis,
+            std::int32_t bias) {
   const analysis::parameter_view& seen = a.view(weight);
   if (seen.parameter < 0 || a.parametric(x) || o.rank(weight) != 2 || o.rank(o.output()) < 1) {
-    return lock_all(a, o, seen.parameter < 0 ? "matrix product of computed tensors" : "matrix product that is not of an activation and a matrix");
+    return lock_all(a, o,
+                    seen.parameter < 0 ? "matrix product of computed tensors" : "matrix product that is not of an activation and a matrix");
   }
   const std::int32_t axis = o.rank(x) - 1;
   const variables in = a.require(o, x, axis);

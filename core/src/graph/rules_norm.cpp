@@ -50,7 +50,8 @@ void group_norm_rule(analysis& a, const op_view& o) {
 void prelu_rule(analysis& a, const op_view& o) {
   const std::int32_t x = o.tensor(0), weight = o.tensor(1);
   if (product(o.shape(weight)) == 1) return a.set(o, o.output(), a.axes(x));
-  if (o.rank(x) < 2) return a.lock_value(x, o.reason("expected a tensor with a channel axis")), a.lock_value(weight, o.reason("no channel axis"));
+  if (o.rank(x) < 2)
+    return a.lock_value(x, o.reason("expected a tensor with a channel axis")), a.lock_value(weight, o.reason("no channel axis"));
   const variables layout = a.require(o, x, 1);
   a.tie(o, weight, 0, layout);
   a.set(o, o.output(), {{1, layout}});

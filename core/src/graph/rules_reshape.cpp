@@ -1,8 +1,9 @@
 // view, reshape, flatten, unflatten: which axis of the result carries the channels.
 //
 // Axes of input and output are matched in the least segments of equal product, left to right. In a segment that merges axes, every channel
-// stands at as many positions as the other axes have elements. In one that splits, one axis of the result becomes the channel axis: the one that
-// the positions already depend on alone, else the one that can follow a removal, and what stands at equal places along it becomes one channel.
+// stands at as many positions as the other axes have elements. In one that splits, one axis of the result becomes the channel axis: the one
+// that the positions already depend on alone, else the one that can follow a removal, and what stands at equal places along it becomes one
+// channel.
 #include <algorithm>
 
 #include "graph/rules.hpp"
@@ -66,7 +67,8 @@ struct stride_of_axis {
 
 stride_of_axis stride_in(const op_view& o, const segment& s, std::size_t k) {
   stride_of_axis stride{static_cast<std::size_t>(o.extent(o.output(), s.out[k])), 1};
-  for (std::size_t later = k + 1; later < s.out.size(); ++later) stride.behind *= static_cast<std::size_t>(o.extent(o.output(), s.out[later]));
+  for (std::size_t later = k + 1; later < s.out.size(); ++later)
+    stride.behind *= static_cast<std::size_t>(o.extent(o.output(), s.out[later]));
   return stride;
 }
 
@@ -127,9 +129,12 @@ void reshape(analysis& a, const op_view& o, const target& sizes) {
   const std::vector<tracked_axis> before = a.axes(x);
   std::vector<tracked_axis> after;
   for (const tracked_axis& t : before) {
-    const auto has = [](const std::vector<std::int32_t>& axes, std::int32_t axis) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); };
+    const auto has = [](const std::vector<std::int32_t>& axes, std::int32_t axis) {
+      return std::find(axes.begin(), axes.end(), axis) != axes.end();
+    };
     const auto s = std::find_if(segments.begin(), segments.end(), [&](const segment& candidate) { return has(candidate.in, t.axis); });
-    const bool alone = s != segments.end() && std::count_if(before.begin(), before.end(), [&](const tracked_axis& u) { return has(s->in, u.axis); }) == 1;
+    const bool alone =
+        s != segments.end() && std::count_if(before.begin(), before.end(), [&](const tracked_axis& u) { return has(s->in, u.axis); }) == 1;
     if (!alone) {
       a.channels.lock(t.layout, o.reason(t.layout.size() == 1 ? "reshapes a single channel" : "reshape that cannot be followed"));
       continue;

@@ -55,7 +55,8 @@ void squeeze_rule(analysis& a, const op_view& o) {
       if (t.layout.size() == 1) continue;
     }
     std::int32_t dropped = 0;
-    for (std::int32_t axis = 0; axis < t.axis; ++axis) dropped += candidate[static_cast<std::size_t>(axis)] && o.extent(x, axis) == 1 ? 1 : 0;
+    for (std::int32_t axis = 0; axis < t.axis; ++axis)
+      dropped += candidate[static_cast<std::size_t>(axis)] && o.extent(x, axis) == 1 ? 1 : 0;
     kept.push_back({t.axis - dropped, t.layout});
   }
   a.set(o, o.output(), kept);
@@ -78,13 +79,14 @@ void expand_rule(analysis& a, const op_view& o) {
       continue;
     }
     kept.push_back({axis, t.layout});
-    if (o.ints(1).size() > static_cast<std::size_t>(axis) && o.ints(1)[static_cast<std::size_t>(axis)] != -1) a.follow(o, 1, axis, t.layout);
+    if (o.ints(1).size() > static_cast<std::size_t>(axis) && o.ints(1)[static_cast<std::size_t>(axis)] != -1)
+      a.follow(o, 1, axis, t.layout);
   }
   a.set(o, o.output(), kept);
 }
 
-// Takes the extents of another tensor, and so its layout where one element is repeated along it. Serves view_as and reshape_as too, which do
-// the same as long as each axis keeps its extent.
+// Takes the extents of another tensor, and so its layout where one element is repeated along it. Serves view_as and reshape_as too, which
+// do the same as long as each axis keeps its extent.
 void expand_as_rule(analysis& a, const op_view& o) {
   const std::int32_t x = o.tensor(0), other = o.tensor(1), out = o.output();
   const bool expands = o.name() == "aten::expand_as";

@@ -9,7 +9,8 @@ class reference_backend : public backend {
  public:
   std::string_view name() const noexcept override { return "reference"; }
   memory_space space() const noexcept override { return memory_space::host; }
-  void batch_similarity(const context&, const feature_view&, const pixel_weights&, const similarity_options&, similarity_state&) const override;
+  void batch_similarity(const context&, const feature_view&, const pixel_weights&, const similarity_options&,
+                        similarity_state&) const override;
   void batch_moments(const context&, const feature_view&, const pixel_weights&, moments_state&) const override;
   void batch_edge_score(const context&, const feature_view&, edge_state&) const override;
   void combine(const context&, buffer&, double, const buffer&, double) const override;

@@ -29,8 +29,10 @@ std::string save_weights(const compensated_weights& weights, const std::filesyst
 compensated_weights load_weights(const std::filesystem::path& path, const std::string& expected_hash);
 
 // The original network with its removed channels zeroed where they are consumed. Full size; a TorchScript network like any other.
-network masked_network(const network& net, const captured_network& captured, const channel_graph& graph, const plan& p, const compensated_weights& weights);
+network masked_network(const network& net, const captured_network& captured, const channel_graph& graph, const plan& p,
+                       const compensated_weights& weights);
 // The removed channels sliced out of parameters, buffers, tensor constants and integer literals. Loads in plain PyTorch.
-network slim_network(const network& net, const captured_network& captured, const channel_graph& graph, const plan& p, const compensated_weights& weights);
+network slim_network(const network& net, const captured_network& captured, const channel_graph& graph, const plan& p,
+                     const compensated_weights& weights);
 
 }  // namespace sirfp::adapter

@@ -12,7 +12,7 @@ namespace sirfp::adapter {
 
 struct captured_network {
   op_list ops;
-  network_fingerprint fingerprint;  // with the parameters' hashes
+  network_fingerprint fingerprint;                                    // with the parameters' hashes
   std::vector<const torch::jit::Node*> nodes;                         // per op of the list
   std::unordered_map<const torch::jit::Node*, std::int32_t> index;    // the reverse
   std::unordered_map<const torch::jit::Value*, std::int32_t> values;  // graph value -> value id of the op list

@@ -26,8 +26,8 @@ class segmentation_score {
   // `classes` label values 0 .. classes-1 count; `ignore` is skipped; any other label value throws invalid_argument.
   segmentation_score(std::int64_t classes, std::int64_t ignore);
   void add(const at::Tensor& logits, const at::Tensor& labels);  // [N, K, H, W], uint8 [N, H, W]
-  double mean_iou() const;                // over classes that occur in labels or predictions
-  std::vector<double> class_iou() const;  // NaN where a class does not occur
+  double mean_iou() const;                                       // over classes that occur in labels or predictions
+  std::vector<double> class_iou() const;                         // NaN where a class does not occur
   double pixel_accuracy() const;
 
  private:

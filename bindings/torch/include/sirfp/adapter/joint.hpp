@@ -43,7 +43,8 @@ struct refit_options {
 
 // One layer-wise sweep (METHOD 7): d = a site in the original network, z = the same site in the one that is cut and refitted so far;
 //   A = E + (S_dz - E S_zz)(S_zz + lambda mean(diag S_zz) I)^-1,  b = m_d - A m_z,  W' = W A,  bias += sum_t W_t b
-// for every consumer of the site. Returns full-size weights; removed columns are 0. Holds the live tensors of all batches, of both networks.
+// for every consumer of the site. Returns full-size weights; removed columns are 0. Holds the live tensors of all batches, of both
+// networks.
 compensated_weights refit(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph,
                           const channel_mask& mask, const std::vector<at::Tensor>& batches, const refit_options& options);
 

@@ -20,8 +20,8 @@ struct network {
   torch::jit::Module module;
   std::shared_ptr<torch::jit::Graph> graph;
   c10::ScalarType stored = c10::kFloat;
-  std::filesystem::path path;   // where it came from, empty for one made here
-  std::int64_t output = -1;     // which tensor of a tuple, list or dict output is compared; -1: the only or first one
+  std::filesystem::path path;  // where it came from, empty for one made here
+  std::int64_t output = -1;    // which tensor of a tuple, list or dict output is compared; -1: the only or first one
 };
 
 // Throws invalid_argument: no such file; a truncated file; an eager checkpoint (state dict or pickled module: says how to trace it); a
