@@ -80,9 +80,12 @@ void observe(benchmark::State& state, int threads) {
   const auto observer_of = [&](const adapter::observe_options& options) {
     return adapter::observer(ctx, net.net, net.captured, net.graph, options);
   };
-  const auto both = observer_of({});
-  const auto similarities = observer_of({.moments = false});
-  const auto all = observer_of({.edges = true});
+  adapter::observe_options options;
+  const auto both = observer_of(options);
+  options.edges = true;
+  const auto all = observer_of(options);
+  options.edges = options.moments = false;
+  const auto similarities = observer_of(options);
   const adapter::runner runner(net.net);
   auto module = net.net.module;
   bench::best_of plain, graph, redundancy, sums, edges;

@@ -92,8 +92,12 @@ TEST(network, calls_are_inlined_and_remember_their_module) {
   const auto net = adapter::load_network(convolution(at::randn({8, 3, 1, 1})));
   EXPECT_EQ(count_nodes(net.graph->block(), "prim::CallMethod"), 0);
   for (auto* node : net.graph->nodes()) {
-    if (node->kind().toQualString() == std::string("aten::conv2d")) EXPECT_STREQ(node->scope()->name().toUnqualString(), "stem");
-    if (node->kind().toQualString() == std::string("aten::relu")) EXPECT_TRUE(node->scope()->isRoot() || node->scope()->isBlank());
+    if (node->kind().toQualString() == std::string("aten::conv2d")) {
+      EXPECT_STREQ(node->scope()->name().toUnqualString(), "stem");
+    }
+    if (node->kind().toQualString() == std::string("aten::relu")) {
+      EXPECT_TRUE(node->scope()->isRoot() || node->scope()->isBlank());
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // Observation against sums made by hand from the same feature maps, and what a bad batch leaves behind: nothing.
 #include "sirfp/adapter/observe.hpp"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -14,11 +14,11 @@
 namespace sirfp::adapter {
 
 struct observe_options {
-  similarity_options similarity;
+  similarity_options similarity = {};
   bool similarities = true;  // pairwise redundancy of every observed layer of a group that is not locked
   bool moments = true;       // mean and covariance of every consumer site that holds a channel that is not locked
   bool edges = false;        // edge scores of the layers whose name starts with `backbone`
-  std::string backbone;
+  std::string backbone = {};
   enum class weighting { uniform, edge_aware } pixel_weights = weighting::uniform;
 };
 
