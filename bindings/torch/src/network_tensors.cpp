@@ -35,7 +35,7 @@ std::map<std::string, at::Tensor> replaced_tensors(const network& net, const cap
     const at::Tensor original = tensor_named(net, captured, name);
     SIRFP_EXPECTS(original.sizes() == tensor.sizes(), "compensated ", name, ": shape ", tensor.sizes(), ", the network's is ",
                   original.sizes());
-    tensor = tensor.to(original.options());
+    tensor = tensor.to(original.options()).contiguous(original.suggest_memory_format());
   }
   return replaced;
 }
