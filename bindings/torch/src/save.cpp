@@ -1,4 +1,4 @@
-#include <fstream>
+#include <sstream>
 
 #include "module_paths.hpp"
 #include "sirfp/adapter/network.hpp"
@@ -8,20 +8,16 @@
 
 namespace sirfp::adapter {
 
+// Through memory: libtorch's own writer ends the program when the disk is full (its destructor throws).
 void save_network(const network& net, const std::filesystem::path& path) {
   const auto module = is_narrow(net.stored) ? narrowed(net.module, net.stored) : net.module;
-  pending_file file(path);
+  std::ostringstream archive;
   try {
-    std::ofstream out(file.path(), std::ios::binary);
-    module.save(out);
-    out.close();
-    if (!out) throw failure(text(path.string(), ": cannot write: ", std::generic_category().message(errno)));
-  } catch (const failure&) {
-    throw;
+    module.save(archive);
   } catch (const std::exception& error) {
     throw failure(text(path.string(), ": cannot write: ", first_line(error)));
   }
-  file.commit();
+  write_text(path, std::move(archive).str());
 }
 
 }  // namespace sirfp::adapter
