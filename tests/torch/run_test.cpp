@@ -128,8 +128,8 @@ TEST(run, failing_operator_is_named_with_its_place_in_one_line) {
   SIRFP_EXPECT_HAS(message, "aten::conv2d at stem: ");
   SIRFP_EXPECT_HAS(message, "expected input[1, 5, 8, 8]");
   EXPECT_EQ(message.find('\n'), std::string::npos);
-  const auto raising = adapter::load_network(
-      plain_network().define("def forward(self, x):\n  assert x.size(0) < 1, \"one image at a time\"\n  return x\n"));
+  const auto raising =
+      adapter::load_network(plain_network().define("def forward(self, x):\n  assert x.size(0) < 1, \"one image at a time\"\n  return x\n"));
   SIRFP_EXPECT_HAS(error_text<failure>([&] { adapter::run(raising, image()); }), "one image at a time");
 }
 
