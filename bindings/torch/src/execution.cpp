@@ -42,6 +42,8 @@ void compute(const instruction& step, Stack& stack) {
     case kind::uninitialized:
       stack.assign(1, IValue::uninitialized());
       return;
+    case kind::raise:
+      throw failure(text(described(step.node), ": ", stack.at(0).isString() ? stack[0].toStringRef() : "the network raised an error"));
     case kind::branch:
     case kind::loop:
     case kind::refuse:

@@ -36,6 +36,8 @@ instruction::kind kind_of(const Node* node) {
       return kind::uninitialized;
     case c10::prim::If:
       return kind::branch;
+    case c10::prim::RaiseException:
+      return kind::raise;
     case c10::prim::Loop:
       return kind::loop;
     default:

@@ -24,6 +24,7 @@ struct instruction {
     uninitialized,
     branch,
     loop,
+    raise,
     refuse
   };
   struct operand {
