@@ -115,9 +115,11 @@ def tidy(jobs):
 
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for source, key, status, output in pool.map(one, todo):
+        for done in concurrent.futures.as_completed([pool.submit(one, job) for job in todo]):
+            source, key, status, output = done.result()
             if status == 0:
                 now.add(key)
+                passed_file.write_text(json.dumps(sorted(now)))  # an interrupted run is not lost
             else:
                 failed += 1
                 print(f"{source.relative_to(ROOT)}:\n{output}", flush=True)
