@@ -77,10 +77,10 @@ void add_selection_options(CLI::App& app, selection_arguments& arguments) {
   add_fraction(app, "--params", arguments.parameters, "fraction of the parameters that remains")->group(group);
   add_preset_options(app, arguments);
   add_choice(app, "--criterion", arguments.criterion, {"joint", "pairwise"},
-             "what makes a channel redundant: that the others together predict it, or that single ones repeat it (default pairwise)")
+             "joint: the others together predict it; pairwise: single ones repeat it (default pairwise)")
       ->group(group);
   add_choice(app, "--allocate", arguments.allocate, {"measured", "joint", "uniform", "threshold"},
-             "how widths follow from the target (default uniform; measured: by what the network's output was seen to lose)")
+             "how widths follow; measured: from what the network's output was seen to lose (default uniform)")
       ->group(group);
   add_compensation_option(app, arguments.compensate);
   app.add_flag("--refit,!--no-refit", arguments.refit, "least squares layer by layer, original and cut network side by side")->group(group);
