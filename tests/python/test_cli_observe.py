@@ -71,16 +71,19 @@ def test_kill_then_resume_equals_uninterrupted(work, tmp_path, batch):
     expect_equal_bytes(tmp_path / "whole", tmp_path / "state")
 
 
-def test_signals_at_any_moment_leave_nothing_or_what_resumes(work, whole, tmp_path):
+def test_signals_at_any_moment_leave_nothing_or_what_resumes(work, tmp_path):
+    larger = ("--size", "96x128")  # so that counting takes longer than starting a process
+    whole = tmp_path / "whole"
+    good(*observe(work, whole, *larger))
     delays = random.Random(0)
     outcomes = set()
-    for attempt in range(14):
+    for attempt in range(12):
         state = tmp_path / f"{attempt}" / "state"
         state.parent.mkdir()
-        process = start(work, state, "--checkpoint", 0.05)
-        if attempt % 2:  # the odd ones once counting has begun
+        process = start(work, state, *larger, "--checkpoint", 0)
+        if attempt % 2:  # the odd ones once counting has begun, the first of them at once
             wait_for(state.with_name("state.partial"), process)
-        time.sleep(0 if attempt % 2 else delays.uniform(0, 0.4))
+        time.sleep(0 if attempt == 1 else delays.uniform(0, 0.1 if attempt % 2 else 0.8))
         process.send_signal(delays.choice([signal.SIGINT, signal.SIGTERM]))
         _, stderr = process.communicate(timeout=60)
         if process.returncode == 0:
@@ -94,7 +97,7 @@ def test_signals_at_any_moment_leave_nothing_or_what_resumes(work, whole, tmp_pa
         assert contents(state.parent) <= {"state.partial"}
         if contents(state.parent):
             outcomes.add("resumed")
-            good(*observe(work, state, "--resume"))
+            good(*observe(work, state, *larger, "--resume"))
             expect_equal_bytes(whole, state)
     assert "resumed" in outcomes
 
