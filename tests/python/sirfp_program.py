@@ -14,7 +14,7 @@ def command(*arguments) -> list[str]:
 
 
 def run(*arguments, **more) -> subprocess.CompletedProcess:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=120, **more)
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=600, **more)
 
 
 def good(*arguments) -> dict:
