@@ -7,6 +7,9 @@
 
 #include "sirfp/expects.hpp"
 
+// Under the address sanitizer a request beyond all memory shall be refused as it is without.
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }  // NOLINT(bugprone-reserved-identifier)
+
 namespace sirfp {
 namespace {
 
