@@ -86,6 +86,7 @@ SIRFP_INLINE void spread_all(const float* values, std::int64_t pixels, running_s
   for (std::int64_t p = 0; p < pixels; p += 128) spread_run(values + p * lane_count, std::min<std::int64_t>(128, pixels - p), spread);
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): an attribute cannot stand in parentheses
 #define SIRFP_EDGE_KERNELS(level, target)                                                                                       \
   target void sobel_##level(const float* a, const float* m, const float* b, std::int64_t w, float* v) { sobel(a, m, b, w, v); } \
   target void spread_##level(const float* v, std::int64_t n, running_spread& s) { spread_all(v, n, s); }                        \
@@ -97,6 +98,7 @@ SIRFP_EDGE_KERNELS(avx2, SIRFP_TARGET_AVX2);
 #endif
 SIRFP_EDGE_KERNELS(baseline, );
 #undef SIRFP_EDGE_KERNELS
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace
 

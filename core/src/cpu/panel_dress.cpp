@@ -81,6 +81,7 @@ SIRFP_INLINE void centre(float* packed, const float* shift, const float* roots, 
       });
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): an attribute cannot stand in parentheses
 #define SIRFP_DRESS_KERNELS(level, target)                                                                                                 \
   target void measure_##level(const float* x, std::int64_t n, double* m) { measure(x, n, m); }                                             \
   target void weigh_##level(float* x, const float* s, std::int64_t n, double* w, double* m) { weigh(x, s, n, w, m); }                      \
@@ -94,6 +95,7 @@ SIRFP_DRESS_KERNELS(avx2, SIRFP_TARGET_AVX2);
 #endif
 SIRFP_DRESS_KERNELS(baseline, );
 #undef SIRFP_DRESS_KERNELS
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace
 
