@@ -400,6 +400,8 @@ TEST_F(channel_graph_test, parameters_along_the_channels_are_sliced) {
   EXPECT_EQ(axis_of("gamma", 0)->layout.size(), 8u);
   ASSERT_NE(axis_of("position", 1), nullptr);
   EXPECT_EQ(axis_of("position", 1)->layout[3], (channel_ref{index("a"), 3}));
+  EXPECT_EQ(axis_of("position", 2), nullptr);
+  EXPECT_EQ(graph.groups.size(), 3u) << "x, a, head and none for the constant's other axes:\n" << all();
 }
 
 TEST_F(channel_graph_test, transposed_parameter_in_a_matrix_product) {

@@ -58,10 +58,12 @@ void analysis::visit(std::int32_t op_index) {
     known_[at(out)] = 1;
   }
   claimed_.clear();
-  if (const rule flow = find_rule(o.name())) {
+  const rule flow = find_rule(o.name());
+  // Rules but the element-wise one look for a tensor, or a list of them, in front.
+  if (flow && (flow == elementwise_rule || flow == source_rule || !o.tensors(0).empty())) {
     flow(*this, o);
   } else {
-    for (std::int32_t v : read) lock_value(v, o.reason("no rule"));
+    for (std::int32_t v : read) lock_value(v, o.reason(flow ? "no rule for these arguments" : "no rule"));
   }
   check_unclaimed(o);
 }

@@ -59,7 +59,7 @@ class group_former {
     collect();
     apply_patterns(patterns);
     settle_blocks(demands, group_of_, members_);
-    return result();
+    return result(read);
   }
 
  private:
@@ -213,18 +213,44 @@ class group_former {
     }
   }
 
-  grouping result() {
+  // What only parameters hold (the spatial axes of a position embedding) is no group to show.
+  std::vector<std::int32_t> numbers_of_shown(const std::vector<variables>& read) const {
+    std::vector<std::uint8_t> shown(members_.size(), 0);
+    for (std::size_t g = 0; g < shown.size(); ++g) shown[g] = !producers_[g].empty();
+    bool changed = true;
+    const auto group = [&](variable v) { return at(group_of_[at(numbers_.of_variable[at(v)])]); };
+    const auto show = [&](const variables& layout) {
+      for (variable v : layout) {
+        changed = changed || !shown[group(v)];
+        shown[group(v)] = 1;
+      }
+    };
+    for (const variables& layout : read) show(layout);
+    while (changed) {  // a parameter that is shown in part is shown whole
+      changed = false;
+      for (const auto& [where, follows] : a_.carried) {
+        if (std::any_of(follows.layout.begin(), follows.layout.end(), [&](variable v) { return shown[group(v)] != 0; }))
+          show(follows.layout);
+      }
+    }
+    std::vector<std::int32_t> numbers(shown.size(), -1);
+    std::int32_t next = 0;
+    for (std::size_t g = 0; g < shown.size(); ++g) numbers[g] = shown[g] ? next++ : -1;
+    return numbers;
+  }
+
+  grouping result(const std::vector<variables>& read) {
     grouping made;
+    const std::vector<std::int32_t> numbers = numbers_of_shown(read);
+    std::vector<channel_ref> refs(group_of_.size());
     for (std::size_t g = 0; g < members_.size(); ++g) {
+      if (numbers[g] < 0) continue;
       group_members& m = members_[g];
+      for (std::size_t i = 0; i < m.channels.size(); ++i) refs[at(m.channels[i])] = {numbers[g], static_cast<std::int32_t>(i)};
       made.groups.push_back(
           {names_[g], static_cast<std::int64_t>(m.channels.size()), producers_[g], m.locked, m.reason, m.blocks, std::move(m.block)});
     }
-    std::vector<std::int32_t> place(group_of_.size());
-    for (const group_members& m : members_) {
-      for (std::size_t i = 0; i < m.channels.size(); ++i) place[at(m.channels[i])] = static_cast<std::int32_t>(i);
-    }
-    for (std::int32_t c : numbers_.of_variable) made.of_variable.push_back({group_of_[at(c)], place[at(c)]});
+    for (std::int32_t c : numbers_.of_variable) made.of_variable.push_back(refs[at(c)]);
     return made;
   }
 

@@ -9,8 +9,9 @@ namespace sirfp::graph {
 
 struct grouping {
   std::vector<channel_group> groups;
-  std::vector<channel_ref> of_variable;
+  std::vector<channel_ref> of_variable;  // {-1, -1}: held by parameters alone
   channel_layout layout(const variables& v) const;
+  bool shows(const variables& v) const { return !v.empty() && of_variable[static_cast<std::size_t>(v[0])].group >= 0; }
 };
 
 // `read` holds the layouts of all live tensors: none of them may lose its last channel.

@@ -35,10 +35,29 @@ aligned collect(analysis& a, const op_view& o, std::int32_t out, std::int32_t ax
   return found;
 }
 
+bool is_broadcast(const op_view& o) {
+  const std::int32_t out = o.output();
+  for (std::int32_t axis = 0; axis < o.rank(out); ++axis) {
+    std::int64_t extent = 1;
+    for (std::int32_t v : o.all_tensors()) {
+      const std::int32_t own = axis - (o.rank(out) - o.rank(v));
+      if (o.rank(v) > o.rank(out)) return false;
+      if (own >= 0 && o.extent(v, own) != 1) extent = o.extent(v, own);
+    }
+    if (extent != o.extent(out, axis)) return false;
+  }
+  return true;
+}
+
+void lock_all(analysis& a, const op_view& o) {
+  for (std::int32_t v : o.all_tensors()) a.lock_value(v, o.reason("no rule for a result of this shape"));
+}
+
 }  // namespace
 
 void unary_rule(analysis& a, const op_view& o) {
   const std::int32_t x = o.tensor(0);
+  if (o.shape(o.output()) != o.shape(x)) return lock_all(a, o);
   set_all(a, o, a.axes(x));
   // Still the same parameter to a matrix product.
   if (o.name() == "aten::detach" || o.name() == "aten::contiguous" || o.name() == "aten::alias" || o.name() == "aten::lift_fresh") {
@@ -48,6 +67,7 @@ void unary_rule(analysis& a, const op_view& o) {
 
 void elementwise_rule(analysis& a, const op_view& o) {
   const std::int32_t out = o.output();
+  if (o.get().outputs.size() != 1 || !is_broadcast(o)) return lock_all(a, o);
   std::vector<tracked_axis> axes;
   for (std::int32_t axis = 0; axis < o.rank(out); ++axis) {
     const aligned found = collect(a, o, out, axis);
@@ -61,7 +81,10 @@ void elementwise_rule(analysis& a, const op_view& o) {
 }
 
 void dropout_rule(analysis& a, const op_view& o) {
-  if (o.boolean(2, false)) return a.lock_value(o.tensor(0), o.reason("random in training mode"));
+  if (o.boolean(2, false)) {
+    a.lock_value(o.tensor(0), o.reason("random in training mode"));
+    return;
+  }
   unary_rule(a, o);
 }
 
