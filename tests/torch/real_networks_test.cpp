@@ -7,6 +7,7 @@
 
 #include "../support/masked_and_slim.hpp"
 #include "../support/temporary_folder.hpp"
+#include "sirfp/expects.hpp"
 
 namespace sirfp::test {
 namespace {
