@@ -15,6 +15,9 @@ STEP := scripts/step
 build: setup
 	@$(STEP) build scripts/build dev -j$(JOBS)
 
+# Spinning OpenMP threads make two test programs side by side several times slower (docs/decisions/0004).
+test test-long: export OMP_WAIT_POLICY := passive
+
 # The cheap checks first. clang-tidy is in `make lint` alone until its first complete run is clean. core-asan is also the proof that core needs neither Torch nor CUDA.
 test: setup
 	@$(STEP) format $(PYTHON) scripts/lint.py format
