@@ -1,8 +1,11 @@
 #include "channel_choice.hpp"
 
 #include <memory>
+#include <optional>
+#include <random>
 
 #include "interrupt.hpp"
+#include "sirfp/adapter/importance.hpp"
 #include "sirfp/adapter/joint.hpp"
 #include "sirfp/curve_allocation.hpp"
 #include "sirfp/expects.hpp"
@@ -10,7 +13,36 @@
 namespace sirfp::cli {
 namespace {
 
-bool by_curves(width_rule rule) { return rule == width_rule::joint || rule == width_rule::measured; }
+using adapter::weight_criterion;
+
+std::vector<std::vector<double>> random_scores(const channel_graph& graph, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<std::vector<double>> all;
+  for (const channel_group& group : graph.groups)
+    for (auto& scores = all.emplace_back(); static_cast<std::int64_t>(scores.size()) < group.channels;)
+      scores.push_back(static_cast<double>(random() >> 11));  // 53 bits
+  return all;
+}
+
+std::vector<ranked_unit> rank(const session& opened, const calibration_state& state, const selection& chosen) {
+  const auto by_weights = [&](weight_criterion how) {
+    return rank_by_scores(opened.graph, adapter::weight_scores(opened.net, opened.captured, opened.graph, how));
+  };
+  switch (chosen.by) {
+    case criterion::l1:
+      return by_weights(weight_criterion::l1);
+    case criterion::batch_norm:
+      return by_weights(weight_criterion::batch_norm);
+    case criterion::fpgm:
+      return by_weights(weight_criterion::fpgm);
+    case criterion::random:
+      return rank_by_scores(opened.graph, random_scores(opened.graph, chosen.seed));
+    case criterion::pairwise:
+    case criterion::joint:  // ranked by its curves
+      break;
+  }
+  return rank_pairwise(opened.context, opened.captured.ops, opened.graph, state, chosen.ranking);
+}
 
 // The orders of a ranking as curves whose costs are still to be found; a group of several units has no order of its own.
 std::vector<removal_curve> orders_of(const session& opened, const std::vector<ranked_unit>& ranking) {
@@ -40,9 +72,35 @@ std::vector<std::vector<double>> cumulated(const std::vector<removal_curve>& cur
   return totals;
 }
 
-std::vector<std::vector<double>> measured(const session& opened, const calibration_state& state, const std::vector<removal_curve>& curves,
-                                          const std::vector<at::Tensor>& sample, progress_style style) {
-  SIRFP_EXPECTS(!sample.empty(), "--allocate measured: needs images to run the network on: give --images DIR, or --allocate joint");
+// A criterion's orders with what they cost the consumers; `sites` are what that was computed from.
+struct study {
+  std::vector<joint_site> sites;
+  std::vector<removal_curve> curves;
+  std::vector<ranked_unit> ranking;
+};
+
+study study_of(const session& opened, const calibration_state& state, const selection& chosen) {
+  study made;
+  made.sites = adapter::joint_sites(opened.net, opened.captured, opened.graph, state.sites);
+  if (chosen.by == criterion::joint) {
+    made.curves = rank_joint(opened.context, opened.graph, made.sites);
+    made.ranking = ranking_of(opened.graph, made.curves);
+  } else {
+    made.ranking = rank(opened, state, chosen);
+    made.curves = cost_of_orders(opened.context, opened.graph, made.sites, orders_of(opened, made.ranking));
+  }
+  check_interrupt();
+  return made;
+}
+
+// Random orders of different seeds are different criteria.
+std::string key_of(const selection& chosen) { return chosen.by == criterion::random ? text("random-", chosen.seed) : name_of(chosen.by); }
+
+const sensitivity_record& sensitivity_of(const session& opened, calibration_state& state, const selection& chosen,
+                                         const std::vector<removal_curve>& curves, const batch_source& sample, progress_style style) {
+  const std::string key = key_of(chosen);
+  if (const auto known = state.sensitivity.find(key); known != state.sensitivity.end()) return known->second;
+  const std::vector<at::Tensor> batches = sample();
   adapter::sensitivity_options options;
   std::unique_ptr<progress> shown;
   options.progress = [&](std::int64_t, std::int64_t total) {
@@ -50,41 +108,62 @@ std::vector<std::vector<double>> measured(const session& opened, const calibrati
     if (!shown) shown = std::make_unique<progress>(style, "measuring sensitivity", total, "partial passes");
     shown->advance(1);
   };
-  const auto points = adapter::measure_sensitivity(opened.net, opened.captured, opened.graph, curves, state.sites, sample, options);
-  return calibrate_curves(curves, points);
+  sensitivity_record record;
+  for (const at::Tensor& batch : batches) record.images += batch.size(0);
+  for (sensitivity_curve& curve :
+       adapter::measure_sensitivity(opened.net, opened.captured, opened.graph, curves, state.sites, batches, options))
+    record.groups[opened.graph.groups[static_cast<std::size_t>(curve.group)].name] = std::move(curve.points);
+  return state.sensitivity.emplace(key, std::move(record)).first->second;
+}
+
+std::vector<sensitivity_curve> points_of(const channel_graph& graph, const sensitivity_record& record,
+                                         const std::vector<removal_curve>& curves) {
+  std::vector<sensitivity_curve> points;
+  for (const removal_curve& curve : curves) {
+    const channel_group& group = graph.groups[static_cast<std::size_t>(curve.group)];
+    const auto found = record.groups.find(group.name);
+    if (found == record.groups.end()) continue;
+    SIRFP_EXPECTS(found->second.empty() || found->second.back().removed <= group.channels, "sensitivity of group ", group.name, ": ",
+                  found->second.back().removed, " channels removed, expected at most ", group.channels);
+    points.push_back({curve.group, found->second});
+  }
+  return points;
 }
 
 }  // namespace
 
-channel_choice choose_channels(const session& opened, const calibration_state& state, const selection& chosen,
-                               const std::vector<at::Tensor>& sample, progress_style style) {
+void measure_sensitivity(const session& opened, calibration_state& state, const selection& chosen, const batch_source& sample,
+                         progress_style style) {
+  if (state.sensitivity.contains(key_of(chosen))) return;
+  sensitivity_of(opened, state, chosen, study_of(opened, state, chosen).curves, sample, style);
+}
+
+channel_choice choose_channels(const session& opened, calibration_state& state, const selection& chosen, const batch_source& sample,
+                               progress_style style) {
   const cost_model model(opened.captured.ops, opened.graph);
-  std::vector<ranked_unit> ranking;
-  if (chosen.by == criterion::pairwise) {
-    ranking = rank_pairwise(opened.context, opened.captured.ops, opened.graph, state, chosen.ranking);
+  const bool by_curves = chosen.widths == width_rule::joint || chosen.widths == width_rule::measured;
+  if (chosen.by != criterion::joint && !by_curves) {
+    std::vector<ranked_unit> ranking = rank(opened, state, chosen);
     check_interrupt();
-    if (!by_curves(chosen.widths)) {
-      allocation widths = allocate_widths(model, opened.graph, ranking, chosen.allocation);
-      return {std::move(ranking), std::move(widths)};
-    }
+    allocation widths = allocate_widths(model, opened.graph, ranking, chosen.allocation);
+    return {std::move(ranking), std::move(widths)};
   }
-  const auto sites = adapter::joint_sites(opened.net, opened.captured, opened.graph, state.sites);
-  const auto curves = chosen.by == criterion::joint ? rank_joint(opened.context, opened.graph, sites)
-                                                    : cost_of_orders(opened.context, opened.graph, sites, orders_of(opened, ranking));
-  check_interrupt();
-  if (chosen.by == criterion::joint) ranking = ranking_of(opened.graph, curves);
+  study made = study_of(opened, state, chosen);
   allocation widths;
-  if (by_curves(chosen.widths)) {
-    const auto errors = chosen.widths == width_rule::measured ? measured(opened, state, curves, sample, style) : cumulated(curves);
-    widths = allocate_by_curves(model, opened.graph, curves, errors, chosen.allocation);
+  if (chosen.widths == width_rule::measured) {
+    const sensitivity_record& record = sensitivity_of(opened, state, chosen, made.curves, sample, style);
+    const auto errors = calibrate_curves(made.curves, points_of(opened.graph, record, made.curves));
+    widths = allocate_by_curves(model, opened.graph, made.curves, errors, chosen.allocation);
+  } else if (chosen.widths == width_rule::joint) {
+    widths = allocate_by_curves(model, opened.graph, made.curves, cumulated(made.curves), chosen.allocation);
   } else {
-    widths = allocate_widths(model, opened.graph, ranking, chosen.allocation);
+    widths = allocate_widths(model, opened.graph, made.ranking, chosen.allocation);
   }
   if (chosen.by == criterion::joint) {
-    widths.mask = joint_sets(opened.context, opened.graph, sites, widths.mask);
+    widths.mask = joint_sets(opened.context, opened.graph, made.sites, widths.mask);
     widths.after = model.evaluate(widths.mask);
   }
-  return {std::move(ranking), std::move(widths)};
+  return {std::move(made.ranking), std::move(widths)};
 }
 
 }  // namespace sirfp::cli

@@ -1,6 +1,7 @@
 // Which channels stay: a criterion's ranking and the widths that meet the target.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "progress.hpp"
@@ -12,13 +13,21 @@
 
 namespace sirfp::cli {
 
+// Batches to run the network on, loaded when they are needed; throws where there are no images.
+using batch_source = std::function<std::vector<at::Tensor>()>;
+
 struct channel_choice {
   std::vector<ranked_unit> ranking;
   allocation widths;
 };
 
-// `sample`: batches that `measured` widths run on; not needed by the others. Throws invalid_argument (see allocate_widths).
-channel_choice choose_channels(const session& opened, const calibration_state& state, const selection& chosen,
-                               const std::vector<at::Tensor>& sample, progress_style style);
+// `measured` widths take the criterion's sensitivity from the state, or measure it on `sample` and leave it there. Throws invalid_argument
+// (see allocate_widths).
+channel_choice choose_channels(const session& opened, calibration_state& state, const selection& chosen, const batch_source& sample,
+                               progress_style style);
+
+// Measures the sensitivity of a criterion's orders, unless the state has it.
+void measure_sensitivity(const session& opened, calibration_state& state, const selection& chosen, const batch_source& sample,
+                         progress_style style);
 
 }  // namespace sirfp::cli

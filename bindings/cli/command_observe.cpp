@@ -6,6 +6,7 @@
 #include "command.hpp"
 #include "interrupt.hpp"
 #include "outputs.hpp"
+#include "planning.hpp"
 #include "report.hpp"
 #include "selection.hpp"
 #include "sirfp/expects.hpp"
@@ -25,6 +26,7 @@ struct observe_arguments {
   std::string network;
   std::string output;
   bool resume = false;
+  bool no_sensitivity = false;
 };
 
 calibration_state start_or_resume(const observe_arguments& arguments, const session& opened, const checkpoint& saved,
@@ -58,15 +60,13 @@ std::vector<skipped_image> skipped_in_all(const image_folder& images, const cali
 void report(const observe_arguments& arguments, const image_folder& images, const calibration_state& state) {
   const std::vector<skipped_image> skipped = skipped_in_all(images, state);
   const std::vector<written_file> files = {{arguments.output, std::filesystem::file_size(arguments.output)}};
-  const json result = {{"command", "observe"},
-                       {"network", arguments.network},
-                       {"images", state.images.size()},
-                       {"layers", state.layers.size()},
-                       {"sites", state.sites.size()},
-                       {"edges", state.edges.size()},
-                       {"skipped_images", skipped_json(skipped)},
-                       {"files", files_json(files)},
-                       {"options", json::parse(state.options)}};
+  json sensitivity = json::array();
+  for (const auto& [criterion, record] : state.sensitivity) sensitivity.push_back(criterion);
+  const json result = {{"command", "observe"},          {"network", arguments.network},
+                       {"images", state.images.size()}, {"layers", state.layers.size()},
+                       {"sites", state.sites.size()},   {"edges", state.edges.size()},
+                       {"sensitivity", sensitivity},    {"skipped_images", skipped_json(skipped)},
+                       {"files", files_json(files)},    {"options", json::parse(state.options)}};
   const std::string shown = "observed " + std::to_string(state.images.size()) + " images: " + std::to_string(state.layers.size()) +
                             " layers, " + std::to_string(state.sites.size()) + " consumer sites\n" + skipped_lines(skipped) +
                             files_line(files);
@@ -86,13 +86,17 @@ void observe(const observe_arguments& arguments) {
   expect_prunable(opened);
   expect_backbone(opened, arguments.selection.backbone);
 
-  const bool edges = arguments.calibration.edges || preset_needs_edges(arguments.selection);
+  const selection prepared_for = resolve_preset(arguments.selection, arguments.common);
+  const bool edges = arguments.calibration.edges || prepared_for.needs_edges();
   const calibration_options options = resolve(arguments.calibration, edges, arguments.selection.backbone);
   checkpoint saved(arguments.output, seconds, run_record(images, arguments.selection.lock));
   calibration_state state = start_or_resume(arguments, opened, saved, empty_state(opened, images, options));
   try {
     calibrate(opened, images, options, state, style, [&] { saved.offer(state); });
     check_interrupt();
+    if (prepared_for.widths == width_rule::measured && !arguments.no_sensitivity)
+      measure_sensitivity(
+          opened, state, prepared_for, [&] { return inputs_of(images, sensitivity_images); }, style);
   } catch (const interrupted&) {
     if (state.images.empty()) throw;
     saved.save(state);
@@ -115,6 +119,8 @@ action add_observe(CLI::App& app) {
   add_preset_options(app, arguments->selection);
   add_lock_option(app, arguments->selection.lock);
   app.add_flag("--edges", arguments->calibration.edges, "also the edge scores that --preset paper needs");
+  app.add_flag("--no-sensitivity", arguments->no_sensitivity,
+               "only forward passes; what each group's width is worth is then measured by plan --images (states that are merged lose it)");
   add_calibration_options(app, arguments->calibration);
   add_image_options(app, arguments->images, images_are::required, default_images);
   add_common_options(app, arguments->common);

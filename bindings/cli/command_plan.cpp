@@ -12,7 +12,6 @@ namespace sirfp::cli {
 namespace {
 
 constexpr std::int64_t default_images = 32;
-constexpr std::int64_t sensitivity_images = 4;  // METHOD 9
 
 struct plan_arguments {
   common_options common;
@@ -32,12 +31,13 @@ std::vector<std::int64_t> input_shape_of(const calibration_state& state, const s
 }
 
 void plan_command(const plan_arguments& arguments) {
-  const selection chosen = resolve(arguments.selection);
+  const selection chosen = resolve(arguments.selection, arguments.common);
   check_output("-o", arguments.output, {arguments.network, arguments.state});
   check_output("-o", weights_path_of(arguments.output), {arguments.network, arguments.state});
+  SIRFP_EXPECTS(!chosen.refit_asked || !arguments.images.folder.empty(), "--refit: expected with --images DIR, to run both networks on");
   set_up_computing(arguments.common);
   const progress_style style = arguments.common.progress();
-  const calibration_state state = load_state(cpu_context(), arguments.state);
+  calibration_state state = load_state(cpu_context(), arguments.state);
   const at::Tensor example = noise_input(input_shape_of(state, arguments.state), arguments.common);
   std::optional<image_folder> images;
   if (!arguments.images.folder.empty())
@@ -48,13 +48,17 @@ void plan_command(const plan_arguments& arguments) {
   expect_prunable(opened);
   expect_backbone(opened, chosen.ranking.backbone);
   announce(style, "planning");
-  std::vector<at::Tensor> sample;
-  if (images && chosen.widths == width_rule::measured) sample = inputs_of(*images, sensitivity_images);
+  const auto sample = [&] {
+    SIRFP_EXPECTS(images, arguments.state, ": holds no sensitivity for --criterion ", name_of(chosen.by),
+                  "; expected --images DIR to measure it on, or --allocate joint or uniform");
+    return inputs_of(*images, sensitivity_images);
+  };
   plan made = plan_from_state(opened, state, chosen, arguments.state, sample, style);
   announce(style, "compensating");
-  SIRFP_EXPECTS(!chosen.refit || images, "--refit: needs images to run both networks on: give --images DIR");
-  const adapter::compensated_weights weights =
-      chosen.refit ? refit_plan(opened, made, inputs_of(*images, 0), style) : compensate_plan(opened, made, state, chosen.compensate);
+  adapter::compensated_weights weights = chosen.refit && images ? refit_plan(opened, made, inputs_of(*images, 0), style)
+                                                                : compensate_plan(opened, made, state, chosen.compensate);
+  if (chosen.refit && !images)
+    weights.notes.emplace_back("compensated by plain least squares; with --images DIR it is refitted layer by layer");
 
   output_files files;
   if (!weights.tensors.empty()) {

@@ -15,7 +15,6 @@ namespace {
 constexpr std::int64_t default_images = 32;
 constexpr std::int64_t compared_images = 4;  // masked against slim
 constexpr std::int64_t agreement_images = 8;
-constexpr std::int64_t sensitivity_images = 4;  // METHOD 9
 
 struct prune_arguments {
   common_options common;
@@ -92,7 +91,7 @@ void report(const prune_arguments& arguments, const plan& made, const adapter::c
 }
 
 void prune(const prune_arguments& arguments) {
-  const selection chosen = resolve(arguments.selection);
+  const selection chosen = resolve(arguments.selection, arguments.common);
   check_outputs(arguments);
   set_up_computing(arguments.common);
   const progress_style style = arguments.common.progress();
@@ -110,9 +109,8 @@ void prune(const prune_arguments& arguments) {
   calibrate(opened, images, calibration, state, style);
 
   announce(style, "planning");
-  const std::vector<at::Tensor> sample =
-      chosen.widths == width_rule::measured ? inputs_of(images, sensitivity_images) : std::vector<at::Tensor>();
-  plan made = plan_from_state(opened, state, chosen, "the calibration", sample, style);
+  plan made = plan_from_state(
+      opened, state, chosen, "the calibration", [&] { return inputs_of(images, sensitivity_images); }, style);
   announce(style, "compensating and slimming");
   const adapter::compensated_weights weights =
       chosen.refit ? refit_plan(opened, made, inputs_of(images, 0), style) : compensate_plan(opened, made, state, chosen.compensate);

@@ -18,25 +18,11 @@
 namespace sirfp::cli {
 namespace {
 
-// Every group, or block of one, in channel order: a ranking before anything is known.
+// Every group in channel order: a ranking before anything is known.
 std::vector<ranked_unit> ranking_of_nothing(const channel_graph& graph) {
-  std::vector<ranked_unit> units;
-  for (std::size_t g = 0; g < graph.groups.size(); ++g) {
-    const channel_group& group = graph.groups[g];
-    if (group.locked) continue;
-    for (std::int64_t block = 0; block < group.blocks; ++block) {
-      ranked_unit unit;
-      unit.group = static_cast<std::int32_t>(g);
-      unit.name = group.blocks == 1 ? group.name : group.name + "/" + std::to_string(block);
-      for (std::int32_t channel = 0; channel < group.channels; ++channel) {
-        if (group.blocks == 1 || group.block[static_cast<std::size_t>(channel)] == block) unit.order.push_back(channel);
-      }
-      unit.marginals.assign(unit.order.size(), 0);
-      unit.scores.assign(unit.order.size(), 0);
-      units.push_back(std::move(unit));
-    }
-  }
-  return units;
+  std::vector<std::vector<double>> zeros;
+  for (const channel_group& group : graph.groups) zeros.emplace_back(static_cast<std::size_t>(group.channels), 0.0);
+  return rank_by_scores(graph, zeros);
 }
 
 std::string now_text() {
@@ -56,8 +42,8 @@ void expect_reachable(const session& opened, const selection& chosen) {
   allocate_widths(model, opened.graph, ranking_of_nothing(opened.graph), chosen.allocation);
 }
 
-plan plan_from_state(const session& opened, const calibration_state& state, const selection& chosen, const std::string& state_path,
-                     const std::vector<at::Tensor>& sample, progress_style style) {
+plan plan_from_state(const session& opened, calibration_state& state, const selection& chosen, const std::string& state_path,
+                     const batch_source& sample, progress_style style) {
   if (chosen.needs_edges()) {
     SIRFP_EXPECTS(!state.edges.empty(), state_path,
                   ": has no edge scores, which --preset paper needs; observe with --preset paper or --edges");

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "channel_choice.hpp"
 #include "images.hpp"
 #include "progress.hpp"
 #include "selection.hpp"
@@ -18,15 +19,17 @@ namespace sirfp::cli {
 // Throws invalid_argument when the target cannot be reached, before any image is looked at: widths of `uniform` do not depend on them.
 void expect_reachable(const session& opened, const selection& chosen);
 
-// Rank, allocate, plan; with options and provenance filled in. `sample`: batches for the sensitivity curves of `measured` widths.
-plan plan_from_state(const session& opened, const calibration_state& state, const selection& chosen, const std::string& state_path,
-                     const std::vector<at::Tensor>& sample, progress_style style);
+// Rank, allocate, plan; with options and provenance filled in. `sample`: what `measured` widths run on (choose_channels).
+plan plan_from_state(const session& opened, calibration_state& state, const selection& chosen, const std::string& state_path,
+                     const batch_source& sample, progress_style style);
 
 // Compensated weights, rounded to the type in which the network is stored, so that nothing is lost when it is saved.
 adapter::compensated_weights compensate_plan(const session& opened, const plan& made, const calibration_state& state, compensation how);
 // The same by the sequential refit, which needs the images again.
 adapter::compensated_weights refit_plan(const session& opened, const plan& made, const std::vector<at::Tensor>& batches,
                                         progress_style style);
+
+constexpr std::int64_t sensitivity_images = 4;  // METHOD 9
 
 // The inputs of `count` evenly spaced images (all: 0), in the folder's batches.
 std::vector<at::Tensor> inputs_of(image_folder& images, std::int64_t count);

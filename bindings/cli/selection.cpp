@@ -10,18 +10,24 @@ namespace sirfp::cli {
 namespace {
 
 constexpr const char* group = "What goes";
-constexpr std::array<const char*, 2> criterion_names = {"pairwise", "joint"};
-constexpr std::array<const char*, 4> width_rule_names = {"uniform", "threshold", "joint", "measured"};
+const choices criterion_names = {"joint", "pairwise", "l1", "bn", "fpgm", "random"};
+const choices width_rule_names = {"measured", "joint", "uniform", "threshold"};
 
-// METHOD 9: core knows what a preset ranks and compensates by; the joint method is put together here.
+template <class Enum>
+Enum from_name(const choices& names, const std::string& name) {
+  return static_cast<Enum>(std::find(names.begin(), names.end(), name) - names.begin());
+}
+
 selection from_preset(const std::string& name) {
   const preset base = make_preset(name);
   selection chosen;
   chosen.preset = name;
+  chosen.by = base.by;
   chosen.ranking = base.ranking;
+  chosen.widths = base.width;
   chosen.allocation = base.widths;
   chosen.compensate = base.compensate;
-  if (base.widths.allocate == allocator::threshold) chosen.widths = width_rule::threshold;
+  chosen.refit = base.refit;
   return chosen;
 }
 
@@ -76,14 +82,18 @@ void add_selection_options(CLI::App& app, selection_arguments& arguments) {
   add_fraction(app, "--flops", arguments.flops, "fraction of the FLOPs that remains: 0.4 keeps 40%")->group(group);
   add_fraction(app, "--params", arguments.parameters, "fraction of the parameters that remains")->group(group);
   add_preset_options(app, arguments);
-  add_choice(app, "--criterion", arguments.criterion, {"joint", "pairwise"},
-             "channels that others predict together, or that single ones repeat (default pairwise)")
+  add_choice(app, "--criterion", arguments.criterion, criterion_names,
+             "what goes first: what the others predict together (joint, default), what single ones repeat (pairwise), or, to compare with, "
+             "small filters (l1), small BatchNorm factors (bn), filters near the others (fpgm), any (random)")
       ->group(group);
-  add_choice(app, "--allocate", arguments.allocate, {"measured", "joint", "uniform", "threshold"},
-             "how widths follow from the target (default uniform)")
+  add_choice(app, "--allocate", arguments.allocate, width_rule_names,
+             "how widths follow from the target: measured or predicted (joint) loss of each group, one share for all (uniform), one "
+             "threshold on the scores (default measured)")
       ->group(group);
   add_compensation_option(app, arguments.compensate);
-  app.add_flag("--refit,!--no-refit", arguments.refit, "least squares layer by layer, original and cut network side by side")->group(group);
+  app.add_flag("--refit,!--no-refit", arguments.refit,
+               "least squares layer by layer, original and cut network side by side (default, where there are images)")
+      ->group(group);
   add_choice(app, "--redundancy-scale", arguments.scale, {"reference", "resolution-neutral", "cosine"}, "scale of pairwise redundancy")
       ->group(group);
   add_count(app, "--round-to", arguments.round_to, 1, "widths are multiples of N in groups of 64 channels and more (default 8)")
@@ -92,37 +102,37 @@ void add_selection_options(CLI::App& app, selection_arguments& arguments) {
   add_lock_option(app, arguments.lock);
 }
 
-selection resolve(const selection_arguments& arguments) {
+selection resolve_preset(const selection_arguments& arguments, const common_options& common) {
   selection chosen = from_preset(arguments.preset.value_or("default"));
-  set_target(arguments, chosen.allocation);
+  chosen.seed = static_cast<std::uint64_t>(common.seed.value_or(0));
   chosen.ranking.backbone = arguments.backbone;
   chosen.lock = arguments.lock;
+  return chosen;
+}
+
+selection resolve(const selection_arguments& arguments, const common_options& common) {
+  selection chosen = resolve_preset(arguments, common);
+  set_target(arguments, chosen.allocation);
   chosen.allocation.keep = arguments.keep;
   if (arguments.scale) chosen.ranking.scale = scale_from(*arguments.scale);
   if (arguments.compensate) chosen.compensate = compensation_from(*arguments.compensate);
-  SIRFP_EXPECTS(!arguments.refit.value_or(false) || chosen.compensate == compensation::least_squares,
-                "--refit: expected with --compensate ls");
-  chosen.refit = arguments.refit.value_or(false);
-  if (arguments.criterion) {
-    chosen.by = *arguments.criterion == "joint" ? criterion::joint : criterion::pairwise;
-    if (chosen.by == criterion::joint && chosen.preset == "paper") chosen.ranking = {};
-  }
+  chosen.refit_asked = arguments.refit.value_or(false);
+  SIRFP_EXPECTS(!chosen.refit_asked || chosen.compensate == compensation::least_squares, "--refit: expected with --compensate ls");
+  chosen.refit = arguments.refit.value_or(chosen.refit) && chosen.compensate == compensation::least_squares;
+  if (arguments.criterion) chosen.by = from_name<criterion>(criterion_names, *arguments.criterion);
   if (arguments.round_to) {
     SIRFP_EXPECTS(*arguments.round_to <= 4096, "--round-to ", *arguments.round_to, ": expected at most 4096");
     chosen.allocation.round_to = static_cast<int>(*arguments.round_to);
   }
-  if (arguments.allocate) {
-    chosen.widths = static_cast<width_rule>(std::find(width_rule_names.begin(), width_rule_names.end(), *arguments.allocate) -
-                                            width_rule_names.begin());
-    chosen.allocation.percentile_scan = chosen.widths == width_rule::threshold && chosen.preset == "paper";
-  }
+  if (arguments.allocate) chosen.widths = from_name<width_rule>(width_rule_names, *arguments.allocate);
   chosen.allocation.allocate = chosen.widths == width_rule::threshold ? allocator::threshold : allocator::uniform;
-  SIRFP_EXPECTS(chosen.by == criterion::pairwise || chosen.widths != width_rule::threshold,
+  if (chosen.widths != width_rule::threshold) chosen.allocation.percentile_scan = false;
+  SIRFP_EXPECTS(chosen.by != criterion::joint || chosen.widths != width_rule::threshold,
                 "--allocate threshold: expected with --criterion pairwise; joint costs of different groups have no common threshold");
   return chosen;
 }
 
-bool preset_needs_edges(const selection_arguments& arguments) { return arguments.preset == "paper"; }
+std::string name_of(criterion by) { return criterion_names.at(static_cast<std::size_t>(by)); }
 
 std::string name_of(compensation how) {
   switch (how) {
@@ -149,7 +159,7 @@ json json_of(const selection& chosen) {
   return {{"preset", chosen.preset},
           {"budget", chosen.allocation.budget == budget_kind::flops ? "flops" : "params"},
           {"fraction", chosen.allocation.fraction},
-          {"criterion", criterion_names.at(static_cast<std::size_t>(chosen.by))},
+          {"criterion", name_of(chosen.by)},
           {"redundancy_scale", name_of(chosen.ranking.scale)},
           {"coupling", chosen.ranking.coupled == coupling::sum ? "sum" : "union"},
           {"edge_weight", chosen.ranking.edge_weight},
@@ -161,6 +171,7 @@ json json_of(const selection& chosen) {
           {"floor", chosen.allocation.floor},
           {"keep", keep},
           {"lock", chosen.lock},
+          {"seed", chosen.seed},
           {"compensate", name_of(chosen.compensate)}};
 }
 

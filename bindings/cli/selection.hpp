@@ -9,6 +9,7 @@
 #include "options.hpp"
 #include "sirfp/allocation.hpp"
 #include "sirfp/compensation.hpp"
+#include "sirfp/preset.hpp"
 #include "sirfp/ranking.hpp"
 
 namespace sirfp::cli {
@@ -34,26 +35,27 @@ void add_selection_options(CLI::App& app, selection_arguments& arguments);
 void add_compensation_option(CLI::App& app, std::optional<std::string>& value);
 void add_lock_option(CLI::App& app, std::vector<std::string>& patterns);
 
-enum class criterion : std::uint8_t { pairwise, joint };
-enum class width_rule : std::uint8_t { uniform, threshold, joint, measured };
-
 struct selection {
-  std::string preset = "default";
-  criterion by = criterion::pairwise;
-  width_rule widths = width_rule::uniform;
+  std::string preset;
+  criterion by = criterion::joint;
+  width_rule widths = width_rule::measured;
   ranking_options ranking;
   allocation_options allocation;
   compensation compensate = compensation::least_squares;
-  bool refit = false;  // instead of plain least squares, where images are at hand
+  bool refit = true;         // instead of plain least squares, where images are at hand
+  bool refit_asked = false;  // then they must be
+  std::uint64_t seed = 0;
   std::vector<std::string> lock;
-  bool needs_edges() const noexcept { return ranking.edge_weight != 0; }
+  bool needs_edges() const noexcept { return by == criterion::pairwise && ranking.edge_weight != 0; }
 };
 
 // METHOD 9, then what was typed. Throws invalid_argument unless exactly one target is given.
-selection resolve(const selection_arguments& arguments);
-bool preset_needs_edges(const selection_arguments& arguments);
+selection resolve(const selection_arguments& arguments, const common_options& common);
+// The same without a target: what `observe` prepares for.
+selection resolve_preset(const selection_arguments& arguments, const common_options& common);
 
 std::string name_of(compensation how);
+std::string name_of(criterion by);
 compensation compensation_from(const std::string& name);
 json json_of(const selection& chosen);
 

@@ -35,6 +35,20 @@ std::string dumped(const std::filesystem::path& path, const json_value& value) {
   }
 }
 
+json_value json_of(const sensitivity_record& record) {
+  json_value groups = json_value::object();
+  for (const auto& [name, points] : record.groups) {
+    json_value removed = json_value::array();
+    json_value error = json_value::array();
+    for (const sensitivity_point& p : points) {
+      removed.push_back(p.removed);
+      error.push_back(p.error);
+    }
+    groups[name] = {{"removed", removed}, {"error", error}};
+  }
+  return {{"images", record.images}, {"groups", groups}};
+}
+
 std::map<std::string, std::string> metadata_of(const std::filesystem::path& path, const calibration_state& state) {
   json_value layers = json_value::object();
   json_value edges = json_value::object();
@@ -42,6 +56,8 @@ std::map<std::string, std::string> metadata_of(const std::filesystem::path& path
   for (const auto& [name, s] : state.layers) layers[name] = {{"channels", s.channels}, {"images", s.images}, {"mode", name_of(s.mode)}};
   for (const auto& [name, s] : state.edges) edges[name] = {{"channels", s.channels}, {"images", s.images}};
   for (const auto& [name, s] : state.sites) sites[name] = {{"channels", s.channels}, {"images", s.images}, {"weight", s.weight}};
+  json_value sensitivity = json_value::object();
+  for (const auto& [criterion, record] : state.sensitivity) sensitivity[criterion] = json_of(record);
   return {{"format", format},
           {"version", std::to_string(version_written)},
           {"sirfp", version},
@@ -51,7 +67,8 @@ std::map<std::string, std::string> metadata_of(const std::filesystem::path& path
           {"pending", dumped(path, state.pending)},
           {"layers", dumped(path, layers)},
           {"edges", dumped(path, edges)},
-          {"sites", dumped(path, sites)}};
+          {"sites", dumped(path, sites)},
+          {"sensitivity", dumped(path, sensitivity)}};
 }
 
 // The file while it is read: metadata by key, tensors by name and expected size; what was not asked for is a stranger.
@@ -142,6 +159,28 @@ moments_state moments_of(state_reader& file, const std::string& name, const json
   return state;
 }
 
+sensitivity_record sensitivity_of(const json_field& field) {
+  field.expect_only({"images", "groups"});
+  sensitivity_record record;
+  record.images = count_of(field.at("images"));
+  const json_field groups = field.at("groups");
+  for (const std::string& name : groups.names()) {
+    const json_field group = groups.at(name);
+    group.expect_only({"removed", "error"});
+    const std::vector<std::int64_t> removed = group.at("removed").integers();
+    const std::vector<double> error = group.at("error").numbers();
+    if (removed.size() != error.size())
+      group.fail(text("expected as many errors as removals, found ", error.size(), " and ", removed.size()));
+    auto& points = record.groups[name];
+    for (std::size_t i = 0; i < removed.size(); ++i) {
+      if (removed[i] <= (i == 0 ? 0 : removed[i - 1])) group.at("removed").fail("expected ascending counts above 0");
+      if (!std::isfinite(error[i]) || error[i] < 0) group.at("error").fail(text("expected finite errors >= 0, found ", error[i]));
+      points.push_back({removed[i], error[i]});
+    }
+  }
+  return record;
+}
+
 template <class State>
 void read_entries(state_reader& file, const std::string& key, State (*read)(state_reader&, const std::string&, const json_field&),
                   std::map<std::string, State>& into) {
@@ -176,6 +215,9 @@ calibration_state load_state(const context& ctx, const std::filesystem::path& pa
   read_entries(file, "layers", similarity_of, state.layers);
   read_entries(file, "edges", edge_of, state.edges);
   read_entries(file, "sites", moments_of, state.sites);
+  const json_value sensitivity = file.json("sensitivity");
+  const json_field criteria = file.field(sensitivity, "sensitivity");
+  for (const std::string& criterion : criteria.names()) state.sensitivity.emplace(criterion, sensitivity_of(criteria.at(criterion)));
   file.expect_all_taken();
   return state;
 }

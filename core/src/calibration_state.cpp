@@ -78,6 +78,10 @@ void merge(const context& ctx, calibration_state& state, const calibration_state
   for (const auto& [name, layer] : other.layers) merge(ctx, state.layers[name], layer);
   for (const auto& [name, edge] : other.edges) merge(ctx, state.edges[name], edge);
   for (const auto& [name, site] : other.sites) merge(ctx, state.sites[name], site);
+  if (state.images.empty())
+    state.sensitivity = other.sensitivity;
+  else if (state.sensitivity != other.sensitivity)
+    state.sensitivity.clear();
   state.images.insert(state.images.end(), other.images.begin(), other.images.end());
   merge_pending(state, other);
 }

@@ -8,14 +8,17 @@ namespace {
 preset paper() {
   preset p;
   p.name = "paper";
+  p.by = criterion::pairwise;
   p.ranking.scale = redundancy_scale::reference;
   p.ranking.coupled = coupling::mask_union;
   p.ranking.edge_weight = 0.4;
+  p.width = width_rule::threshold;
   p.widths.allocate = allocator::threshold;
   p.widths.percentile_scan = true;
   p.widths.round_to = 1;
   p.widths.floor = 0.02;
   p.compensate = compensation::constant;
+  p.refit = false;
   p.edge_score = true;
   return p;
 }
@@ -23,10 +26,6 @@ preset paper() {
 preset standard() {
   preset p;
   p.name = "default";
-  p.ranking.scale = redundancy_scale::reference;
-  p.ranking.coupled = coupling::sum;
-  p.widths.allocate = allocator::uniform;
-  p.compensate = compensation::least_squares;
   return p;
 }
 

@@ -44,4 +44,9 @@ struct ranked_unit {
 std::vector<ranked_unit> rank_pairwise(const context& ctx, const op_list& network, const channel_graph& graph,
                                        const calibration_state& state, const ranking_options& options);
 
+// The ranking of any criterion that scores channels one by one, larger is more important: scores[group][channel]. Units as in rank_pairwise
+// (sum): lowest score first, ties lowest index; marginals are 0. Throws invalid_argument: another number of groups or channels (names the
+// group), a score that is not finite.
+std::vector<ranked_unit> rank_by_scores(const channel_graph& graph, const std::vector<std::vector<double>>& scores);
+
 }  // namespace sirfp

@@ -9,6 +9,7 @@
 #include "sirfp/channel_graph.hpp"
 #include "sirfp/context.hpp"
 #include "sirfp/ranking.hpp"
+#include "sirfp/sensitivity.hpp"
 
 namespace sirfp {
 
@@ -43,17 +44,6 @@ std::vector<ranked_unit> ranking_of(const channel_graph& graph, std::span<const 
 // holds costs nothing and goes first.
 channel_mask joint_sets(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites, const channel_mask& widths,
                         double lambda = 1e-3);
-
-// A measurement of the network's output with the first `removed` channels of one group's order gone.
-struct sensitivity_point {
-  std::int64_t removed = 0;
-  double error = 0;  // sum of squared differences over the variance of the reference output
-};
-
-struct sensitivity_curve {
-  std::int32_t group = -1;
-  std::vector<sensitivity_point> points;  // ascending, distinct
-};
 
 // Cumulated curves E_g(t), t = 0 .. order.size(), in units of output error: c_g * r with r = measured / predicted at the points (clipped to
 // 1e-3 .. 1e3 of all groups' median; where the prediction is below 1e-9 of the group's total, the nearest valid r), log r interpolated

@@ -67,7 +67,8 @@ class reading {
     for (const dense_producer& p : a_.producers) put_layer(p);
     for (const site_read& s : a_.sites) put_site(s);
     for (const auto& [where, follows] : a_.carried) {
-      if (groups_.shows(follows.layout)) made_.parameters.push_back({where.first, where.second, follows.blocks, groups_.layout(follows.layout)});
+      if (groups_.shows(follows.layout))
+        made_.parameters.push_back({where.first, where.second, follows.blocks, groups_.layout(follows.layout)});
     }
     for (const literal_rule& r : a_.literals) {
       if (!groups_.shows(r.layout)) continue;
