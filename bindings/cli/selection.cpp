@@ -91,8 +91,10 @@ void add_selection_options(CLI::App& app, selection_arguments& arguments) {
              "threshold on the scores (default measured)")
       ->group(group);
   add_compensation_option(app, arguments.compensate);
-  app.add_flag("--refit,!--no-refit", arguments.refit,
-               "least squares layer by layer, original and cut network side by side (default, where there are images)")
+  // A flag bound to an optional would be set to false when it is not given.
+  app.add_flag_function(
+         "--refit,!--no-refit", [&arguments](std::int64_t times) { arguments.refit = times > 0; },
+         "least squares layer by layer, original and cut network side by side (default, where there are images)")
       ->group(group);
   add_choice(app, "--redundancy-scale", arguments.scale, {"reference", "resolution-neutral", "cosine"}, "scale of pairwise redundancy")
       ->group(group);
