@@ -16,6 +16,7 @@ struct lane {
   std::size_t at = 0;    // index into the grid's widths
   std::size_t step = 1;  // grid places a step: max(multiple, C/64) channels
 
+  std::size_t next() const { return at - std::min(step, at); }  // the last step may be shorter, down to the floor
   std::int64_t width(std::size_t place) const { return group->grid.widths()[place]; }
   double error_at(std::size_t place) const { return (*error)[static_cast<std::size_t>(group->channels - width(place))]; }
 };
@@ -48,8 +49,8 @@ class descent {
     const std::size_t start = l.at;
     const double before = cost();
     move best;
-    for (int steps = 1; steps <= 4 && l.at >= l.step; ++steps) {
-      narrow(l, l.at - l.step);
+    for (int steps = 1; steps <= 4 && l.at > 0; ++steps) {
+      narrow(l, l.next());
       const double saved = before - cost();
       const double rate = (l.error_at(l.at) - l.error_at(start)) / saved;
       if (steps != 3 && saved > 0 && rate < best.rate) best = {rate, l.at};
@@ -70,7 +71,7 @@ class descent {
         chosen = &l;
       }
       if (chosen == nullptr) return false;
-      while (chosen->at > best.to && cost() > problem_.target) narrow(*chosen, chosen->at - chosen->step);
+      while (chosen->at > best.to && cost() > problem_.target) narrow(*chosen, chosen->next());
     }
     return true;
   }
