@@ -1,6 +1,8 @@
 // A network analysed and calibrated for joint redundancy, and what its output loses under a mask.
 #pragma once
 
+#include <ATen/Parallel.h>
+
 #include <map>
 #include <string>
 #include <vector>
@@ -18,7 +20,9 @@ struct joint_network {
         images(std::move(calibration)),
         captured(adapter::capture(net, images)),
         graph(analyse_channels(captured.ops)),
-        moments(measured(net, captured, graph, images)) {}
+        moments(measured(net, captured, graph, images)) {
+    at::set_num_threads(1);  // too small to share, and beside other work they would only wait for each other
+  }
 
   std::vector<joint_site> sites() const { return adapter::joint_sites(net, captured, graph, moments); }
   adapter::compensated_weights compensated(const channel_mask& mask, double lambda) const {

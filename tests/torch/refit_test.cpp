@@ -228,6 +228,23 @@ TEST(refit, a_weight_that_several_operators_read_is_left_and_said) {
   SIRFP_EXPECT_HAS(found.weights.notes[0], "b.weight is not refitted: several operators read it");
 }
 
+// The original and the cut network start from the same images, and what one writes in place the other must not see.
+TEST(refit, in_place_operators_stay_in_their_own_network) {
+  script_network net(11);
+  redundant_producer(net, "a");
+  net.conv("head", {.in = 8, .out = 3});
+  const joint_network all(net.build("  y = torch.selu_(x)\n  return self.head.forward(self.a.forward(y))\n"), net.normal({2, 3, 8, 8}));
+  const at::Tensor before = all.images.clone();
+  const channel_mask mask = mask_without(all.graph, "a", redundant);
+  const auto weights = all.refitted(mask, {.lambda = 1e-10});
+  EXPECT_TRUE(at::equal(all.images, before));
+  const c10::InferenceMode inference;
+  const adapter::network slim = adapter::slim_network(all.net, all.captured, all.graph,
+                                                      plan_of(all.captured.ops, all.graph, all.captured.fingerprint, mask), weights);
+  const at::Tensor reference = all.net.module.get_method("forward")({before.clone()}).toTensor();
+  EXPECT_LE(adapter::relative_difference(slim.module.get_method("forward")({before.clone()}).toTensor(), reference, reference), exact);
+}
+
 TEST(refit, no_images_are_refused) {
   const deep_network deep(7);
   SIRFP_EXPECT_HAS(error_text<invalid_argument>(

@@ -65,6 +65,41 @@ TEST(measure_sensitivity, equals_whole_passes_of_the_masked_network) {
   }
 }
 
+void expect_whole_passes_agree(const joint_network& all) {
+  const auto curves = joint_curves(all);
+  ASSERT_FALSE(curves.empty());
+  const auto found = measure(all, curves, {}, all.images.size(0));
+  for (const sensitivity_curve& of_group : found) {
+    const auto curve = std::ranges::find(curves, of_group.group, &removal_curve::group);
+    for (const sensitivity_point& point : of_group.points) {
+      const double expected = by_whole_passes(all, *curve, point.removed, 1e-3);
+      EXPECT_NEAR(point.error, expected, 1e-9 * expected) << "group " << of_group.group << ", removed " << point.removed;
+    }
+  }
+}
+
+// A tensor that lives when the group is cut and is written over behind it: the next pass must not see that.
+TEST(measure_sensitivity, passes_do_not_write_over_each_other) {
+  script_network maker(11);
+  maker.conv("stem", {.in = 3, .out = 8, .kernel = 3, .padding = 1});
+  maker.conv("left", {.in = 8, .out = 2});
+  maker.conv("right", {.in = 8, .out = 2});
+  expect_whole_passes_agree({maker.build("  y = self.stem.forward(x)\n  a = self.left.forward(y)\n  z = torch.selu_(y)\n"
+                                         "  return torch.cat([a, self.right.forward(z)], 1)\n"),
+                             maker.normal({2, 3, 8, 8})});
+}
+
+// The channels written through a view are locked; those behind them are not.
+TEST(measure_sensitivity, what_is_written_through_a_view_is_seen) {
+  script_network maker(12);
+  maker.conv("stem", {.in = 3, .out = 8, .kernel = 3, .padding = 1});
+  maker.conv("middle", {.in = 8, .out = 8});
+  maker.conv("head", {.in = 8, .out = 2});
+  expect_whole_passes_agree({maker.build("  y = self.stem.forward(x)\n  z = torch.selu_(y[:, :, 1:5])\n"
+                                         "  return self.head.forward(torch.relu(self.middle.forward(y)))\n"),
+                             maker.normal({2, 3, 8, 8})});
+}
+
 std::vector<std::int64_t> removals(const sensitivity_curve& curve) {
   std::vector<std::int64_t> found;
   for (const sensitivity_point& point : curve.points) found.push_back(point.removed);

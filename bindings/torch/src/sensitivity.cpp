@@ -107,7 +107,8 @@ class sensitivity {
       std::vector<at::Tensor> tensors;
       for (const torch::jit::IValue& output : outputs)
         for (const at::Tensor& tensor : output_tensors(output)) tensors.push_back(tensor);
-      return tensors.at(judged_.place).to(at::kDouble);
+      if (judged_.place >= tensors.size()) throw failure("network: its output was last written through a view of it");
+      return tensors[judged_.place].to(at::kDouble);
     }
     throw failure("network: its output was not reached");
   }
