@@ -16,7 +16,7 @@ struct lane {
   std::size_t at = 0;    // index into the grid's widths
   std::size_t step = 1;  // grid places a step: max(multiple, C/64) channels
 
-  std::size_t below() const { return at > step ? at - step : 0; }  // one step down, the last one to the floor
+  std::size_t next() const { return at - std::min(step, at); }  // the last step may be shorter, down to the floor
   std::int64_t width(std::size_t place) const { return group->grid.widths()[place]; }
   double error_at(std::size_t place) const { return (*error)[static_cast<std::size_t>(group->channels - width(place))]; }
 };
@@ -50,7 +50,7 @@ class descent {
     const double before = cost();
     move best;
     for (int steps = 1; steps <= 4 && l.at > 0; ++steps) {
-      narrow(l, l.below());
+      narrow(l, l.next());
       const double saved = before - cost();
       const double rate = (l.error_at(l.at) - l.error_at(start)) / saved;
       if (steps != 3 && saved > 0 && rate < best.rate) best = {rate, l.at};
@@ -71,7 +71,7 @@ class descent {
         chosen = &l;
       }
       if (chosen == nullptr) return false;
-      while (chosen->at > best.to && cost() > problem_.target) narrow(*chosen, chosen->below());
+      while (chosen->at > best.to && cost() > problem_.target) narrow(*chosen, chosen->next());
     }
     return true;
   }

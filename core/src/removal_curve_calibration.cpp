@@ -28,7 +28,7 @@ std::vector<std::optional<double>> valid_ratios(const std::vector<double>& total
                   " channels removed of ", total.size() - 1);
     SIRFP_EXPECTS(std::isfinite(point.error) && point.error >= 0, "sensitivity point with error ", point.error);
     const double predicted = total[static_cast<std::size_t>(point.removed)];
-    const bool valid = predicted > 1e-9 * total.back() && predicted > 0 && point.error > 0;
+    const bool valid = predicted > 1e-9 * total.back() && predicted > 0;
     ratios.push_back(valid ? std::optional(point.error / predicted) : std::nullopt);
   }
   return ratios;
@@ -79,7 +79,7 @@ std::vector<std::vector<double>> calibrate_curves(std::span<const removal_curve>
     errors.push_back(cumulated(curve));
     ratios.push_back(of_curve.back() != nullptr ? valid_ratios(errors.back(), *of_curve.back()) : std::vector<std::optional<double>>{});
     for (const auto& ratio : ratios.back())
-      if (ratio) all.push_back(*ratio);
+      if (ratio && *ratio > 0) all.push_back(*ratio);  // of zeros alone nothing could be clipped to
   }
   const double typical = median(std::move(all));
   for (std::size_t g = 0; g < curves.size(); ++g) {

@@ -9,13 +9,18 @@
 #include <random>
 
 #include "sirfp/expects.hpp"
+#include "support/allocation_checks.hpp"
 #include "support/error_text.hpp"
 #include "support/random_op_list.hpp"
 
 namespace sirfp {
 namespace {
 
+using test::allowed_widths;
+using test::budget_of;
 using test::error_text;
+using test::expect_valid;
+using test::width_of;
 
 // A ranking with random marginals that never increase and, if asked for, priors that disagree with the order.
 ranked_unit random_unit(std::int32_t group, std::vector<std::int32_t> channels, std::mt19937& random, bool priors) {
@@ -55,43 +60,6 @@ struct problem {
   allocation run(const allocation_options& options) const { return allocate_widths(model, graph, ranking, options); }
 };
 
-std::int64_t width_of(const allocation& a, std::size_t group) {
-  return std::accumulate(a.mask[group].begin(), a.mask[group].end(), std::int64_t{0});
-}
-
-double budget_of(const network_cost& cost, budget_kind kind) { return kind == budget_kind::flops ? cost.flops : cost.parameters; }
-
-// METHOD 6, written anew: the multiples from the floor up, and the whole width.
-std::vector<std::int64_t> allowed(const channel_group& group, const allocation_options& options) {
-  const std::int64_t step = group.channels >= 64 ? std::lcm<std::int64_t, std::int64_t>(options.round_to, group.blocks) : group.blocks;
-  std::vector<std::int64_t> widths;
-  for (std::int64_t w = step; w < group.channels; w += step)
-    if (static_cast<double>(w) >= options.floor * static_cast<double>(group.channels)) widths.push_back(w);
-  widths.push_back(group.channels);
-  return widths;
-}
-
-void expect_valid(const problem& p, const allocation& a, const allocation_options& options) {
-  ASSERT_EQ(a.mask.size(), p.graph.groups.size());
-  for (std::size_t g = 0; g < a.mask.size(); ++g) {
-    const channel_group& group = p.graph.groups[g];
-    SCOPED_TRACE(group.name);
-    ASSERT_EQ(static_cast<std::int64_t>(a.mask[g].size()), group.channels);
-    if (group.locked) {
-      EXPECT_EQ(width_of(a, g), group.channels);
-      continue;
-    }
-    const auto widths = allowed(group, options);
-    EXPECT_TRUE(std::binary_search(widths.begin(), widths.end(), width_of(a, g))) << width_of(a, g) << " of " << group.channels;
-    if (group.blocks == 1) continue;
-    std::vector<std::int64_t> kept(static_cast<std::size_t>(group.blocks), 0);
-    for (std::size_t c = 0; c < a.mask[g].size(); ++c) kept[static_cast<std::size_t>(group.block[c])] += a.mask[g][c];
-    for (const std::int64_t k : kept) EXPECT_EQ(k, kept[0]);
-  }
-  EXPECT_EQ(budget_of(a.after, options.budget), budget_of(p.model.evaluate(a.mask), options.budget));
-  EXPECT_LE(budget_of(a.after, options.budget), options.fraction * budget_of(a.before, options.budget));
-}
-
 // Nothing that is kept scores below something removed, unit by unit.
 void expect_best_kept(const problem& p, const allocation& a) {
   for (const ranked_unit& unit : p.ranking) {
@@ -110,7 +78,7 @@ channel_mask one_step_up(const problem& p, const allocation& a, const allocation
   std::vector<std::pair<double, std::int64_t>> steps(p.graph.groups.size(), {HUGE_VAL, 0});
   for (std::size_t g = 0; g < steps.size(); ++g) {
     if (p.graph.groups[g].locked) continue;
-    const auto widths = allowed(p.graph.groups[g], options);
+    const auto widths = allowed_widths(p.graph.groups[g], options);
     const auto wider = std::upper_bound(widths.begin(), widths.end(), width_of(a, g));
     if (wider == widths.end()) continue;
     steps[g] = {static_cast<double>(width_of(a, g) + *wider) / 2 / static_cast<double>(p.graph.groups[g].channels), *wider};
@@ -152,7 +120,7 @@ TEST_P(on_random_networks, uniform) {
         SCOPED_TRACE(text("fraction ", fraction, " round_to ", round_to));
         options.fraction = fraction;
         const allocation a = p.run(options);
-        expect_valid(p, a, options);
+        expect_valid(p.model, p.graph, a, options);
         expect_best_kept(p, a);
         const double cost = budget_of(a.after, kind);
         EXPECT_LE(cost, last) << "not monotone in the target";
@@ -164,7 +132,7 @@ TEST_P(on_random_networks, uniform) {
           EXPECT_GT(budget_of(p.model.evaluate(wider), kind), fraction * budget_of(a.before, kind)) << "could have kept one step more";
       }
       options.fraction = least;  // the figure of the error is a target that works
-      expect_valid(p, p.run(options), options);
+      expect_valid(p.model, p.graph, p.run(options), options);
     }
 }
 
@@ -179,7 +147,7 @@ TEST_P(on_random_networks, threshold) {
       SCOPED_TRACE(text("fraction ", fraction, " layers ", layers));
       options.fraction = fraction;
       const allocation a = p.run(options);
-      expect_valid(p, a, options);
+      expect_valid(p.model, p.graph, a, options);
       if (layers == 1) expect_best_kept(p, a);
       EXPECT_LE(a.after.flops, last);
       last = a.after.flops;

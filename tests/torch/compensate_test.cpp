@@ -3,78 +3,13 @@
 
 #include "../support/error_text.hpp"
 #include "../support/masked_and_slim.hpp"
+#include "../support/redundant_network.hpp"
 #include "../support/script_network.hpp"
+#include "../support/site_moments.hpp"
 #include "../support/temporary_folder.hpp"
 
 namespace sirfp::test {
 namespace {
-
-// Keeps every site's tensor of one forward pass.
-struct site_tensors : adapter::run_listener {
-  explicit site_tensors(const adapter::captured_network& c) : captured(c) {}
-  void after(const torch::jit::Node* node, const std::vector<c10::IValue>& outputs) override {
-    const auto op = captured.index.find(node);
-    if (op == captured.index.end()) return;
-    const auto& ids = captured.ops.ops[static_cast<std::size_t>(op->second)].outputs;
-    for (std::size_t i = 0; i < ids.size() && i < outputs.size(); ++i)
-      if (outputs[i].isTensor()) by_value[ids[i]] = outputs[i].toTensor().clone();
-  }
-  const adapter::captured_network& captured;
-  std::map<std::int32_t, at::Tensor> by_value;
-};
-
-moments_state state_of(const at::Tensor& values) {  // [samples, channels]
-  const std::int64_t n = values.size(1);
-  const at::Tensor mean = values.mean(0);
-  const at::Tensor scatter = at::matmul((values - mean).t(), values - mean).contiguous();
-  std::vector<double> packed;
-  for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t j = 0; j <= i; ++j) packed.push_back(scatter[i][j].item<double>());
-  const at::Tensor dense = mean.contiguous();
-  moments_state state;
-  state.channels = n;
-  state.images = 1;
-  state.weight = static_cast<double>(values.size(0));
-  state.mean = buffer::from_host(host_memory(), std::vector<double>(dense.data_ptr<double>(), dense.data_ptr<double>() + n));
-  state.scatter = buffer::from_host(host_memory(), packed);
-  return state;
-}
-
-std::map<std::string, moments_state> measured(const adapter::network& net, const adapter::captured_network& captured,
-                                              const channel_graph& graph, const at::Tensor& input) {
-  site_tensors listener(captured);
-  adapter::run(net, input, &listener);
-  std::map<std::string, moments_state> sites;
-  for (const consumer_site& site : graph.sites) {
-    const auto found = listener.by_value.find(site.value);
-    if (found == listener.by_value.end()) continue;  // the network's input
-    const auto width = static_cast<std::int64_t>(site.layout.size());
-    const at::Tensor part = found->second.narrow(site.axis, site.first, width).movedim(site.axis, -1);
-    sites.emplace(site.name, state_of(part.reshape({-1, width}).to(at::kDouble)));
-  }
-  return sites;
-}
-
-// `a`: 3 -> 8 channels, of which 5, 6 and 7 are affine, or linear, functions of the first five.
-void redundant_producer(script_network& net, const std::string& name, bool affine = true) {
-  const at::Tensor free = net.normal({5, 3, 3, 3});
-  const at::Tensor mix = net.normal({3, 5});
-  const at::Tensor weight = at::cat({free, at::matmul(mix, free.flatten(1)).view({3, 3, 3, 3})});
-  const at::Tensor bias = net.normal({8});
-  if (!affine) bias.slice(0, 5).copy_(at::matmul(mix, bias.slice(0, 0, 5)));
-  net.layer(name, {{"weight", weight}, {"bias", bias}}, "torch.conv2d(x, self.weight, self.bias)");
-}
-
-channel_mask mask_without(const channel_graph& graph, const std::string& producer, const std::vector<std::size_t>& removed) {
-  channel_mask mask = full_mask(graph);
-  for (std::size_t g = 0; g < graph.groups.size(); ++g) {
-    const auto& places = graph.groups[g].producers;
-    if (std::find(places.begin(), places.end(), producer) == places.end()) continue;
-    EXPECT_FALSE(graph.groups[g].locked) << graph.groups[g].lock_reason;
-    for (const std::size_t c : removed) mask[g][c] = 0;
-  }
-  return mask;
-}
 
 struct outcome {
   double with = 0;     // relative error of the slim network's output
@@ -111,8 +46,6 @@ void expect_no_trace(const outcome& result) {
   EXPECT_GE(result.without, 1e-2);
   EXPECT_TRUE(result.weights.notes.empty());
 }
-
-const std::vector<std::size_t> redundant{5, 6, 7};
 
 TEST(compensate, existing_bias_takes_the_offset) {
   script_network net(1);
@@ -192,14 +125,6 @@ TEST(compensate, linear_layer_over_tokens) {
     expect_no_trace(remove_from(net.build("  return self.head.forward(torch.permute(self.a.forward(x), [0, 2, 3, 1]))\n"), "a", redundant,
                                 compensation::least_squares));
   }
-}
-
-// Each block has to predict from its own channels: 3 of 0..2, 7 of 4..6.
-void block_redundant_producer(script_network& net) {
-  at::Tensor weight = net.normal({8, 3, 3, 3});
-  weight[3] = weight[0] * 0.5 - weight[1] * 2;
-  weight[7] = weight[4] + weight[6];
-  net.layer("a", {{"weight", weight}, {"bias", net.normal({8})}}, "torch.conv2d(x, self.weight, self.bias)");
 }
 
 TEST(compensate, grouped_convolutions) {

@@ -16,14 +16,21 @@ bool only_redraws(const std::string& name) {
          name == "aten::log_softmax" || name == "aten::argmax";
 }
 
-// The operator whose output is judged: the network's output with interpolation, softmax and argmax at its end left out.
-std::int32_t judged_op(const network& net, const captured_network& captured) {
+// The tensor that is judged: the network's output with interpolation, softmax and argmax at its end left out.
+struct judged_tensor {
+  const torch::jit::Node* node = nullptr;  // who makes it
+  std::size_t place = 0;                   // among the tensors that the node makes, lists flattened
+};
+
+judged_tensor judged_output(const network& net, const captured_network& captured) {
   const std::size_t which = net.output < 0 ? 0 : static_cast<std::size_t>(net.output);
   std::int32_t value = captured.ops.outputs.at(which);
   for (auto i = static_cast<std::int32_t>(captured.ops.ops.size()) - 1; i >= 0; --i) {
     const op& made_by = captured.ops.ops[static_cast<std::size_t>(i)];
-    if (std::find(made_by.outputs.begin(), made_by.outputs.end(), value) == made_by.outputs.end()) continue;
-    if (!only_redraws(made_by.name) || made_by.arguments.at(0).values.empty()) return i;
+    const auto place = std::find(made_by.outputs.begin(), made_by.outputs.end(), value);
+    if (place == made_by.outputs.end()) continue;
+    if (!only_redraws(made_by.name) || made_by.arguments.at(0).values.empty())
+      return {captured.nodes.at(static_cast<std::size_t>(i)), static_cast<std::size_t>(place - made_by.outputs.begin())};
     value = made_by.arguments[0].values[0];
   }
   throw failure("network: its output is made by no operator that was seen");
@@ -68,7 +75,7 @@ class sensitivity {
         curves_(curves),
         sites_(sites),
         options_(options),
-        judged_(captured.nodes.at(static_cast<std::size_t>(judged_op(net, captured)))) {
+        judged_(judged_output(net, captured)) {
     const auto code = std::make_shared<const program>(compile(net.graph, net.module));
     for (const at::Tensor& batch : batches) base_.emplace_back(code, batch);
     for (std::size_t c = 0; c < curves.size(); ++c) {
@@ -95,8 +102,14 @@ class sensitivity {
  private:
   at::Tensor output_of(stepper pass) const {
     std::vector<torch::jit::IValue> outputs;
-    while (!pass.done())
-      if (pass.step(&outputs) == judged_) return outputs.at(0).toTensor().to(at::kDouble);
+    while (!pass.done()) {
+      if (pass.step(&outputs) != judged_.node) continue;
+      std::vector<at::Tensor> tensors;
+      for (const torch::jit::IValue& output : outputs)
+        for (const at::Tensor& tensor : output_tensors(output)) tensors.push_back(tensor);
+      if (judged_.place >= tensors.size()) throw failure("network: its output was last written through a view of it");
+      return tensors[judged_.place].to(at::kDouble);
+    }
     throw failure("network: its output was not reached");
   }
 
@@ -134,7 +147,7 @@ class sensitivity {
   std::span<const removal_curve> curves_;
   const std::map<std::string, moments_state>& sites_;
   const sensitivity_options& options_;
-  const torch::jit::Node* judged_;
+  judged_tensor judged_;
   std::vector<stepper> base_;
   std::vector<cut> cuts_;
   std::vector<at::Tensor> reference_;

@@ -11,7 +11,8 @@ stepper::stepper(std::shared_ptr<const program> code, const at::Tensor& input) :
 
 at::Tensor stepper::input(std::size_t argument) const { return state_.slot(instruction_at().inputs.at(argument).slot).toTensor(); }
 
-// Whoever else holds the tensor must not see it written; later readers of the same value must.
+// Other passes that hold the tensor must not see it written; whatever this pass still reads of its memory, a view or what it is a view
+// of, must. So all of these move to a copy of that memory.
 void stepper::isolate(const instruction& next, Stack& stack) {
   const c10::FunctionSchema* schema = next.node->maybeSchema();
   if (schema == nullptr || !schema->is_mutable()) return;
@@ -19,8 +20,16 @@ void stepper::isolate(const instruction& next, Stack& stack) {
   for (std::size_t i = 0; i < arguments.size() && i < stack.size(); ++i) {
     const auto* alias = arguments[i].alias_info();
     if (alias == nullptr || !alias->isWrite() || !stack[i].isTensor()) continue;
-    stack[i] = stack[i].toTensor().clone();
-    if (!next.inputs[i].last_use) state_.slot(next.inputs[i].slot) = stack[i];
+    const at::Tensor written = stack[i].toTensor();
+    const at::Tensor copy = at::empty({0}, written.options()).set_(written.storage()).clone();
+    const auto move = [&](IValue& held) {
+      if (!held.isTensor()) return;
+      const at::Tensor tensor = held.toTensor();
+      if (!tensor.defined() || !tensor.has_storage() || !tensor.is_alias_of(written) || tensor.dtype() != written.dtype()) return;
+      held = copy.as_strided(tensor.sizes(), tensor.strides(), tensor.storage_offset());
+    };
+    for (IValue& held : stack) move(held);
+    for (std::size_t slot = 0; slot < code_->slots.size(); ++slot) move(state_.slot(static_cast<std::int32_t>(slot)));
   }
 }
 

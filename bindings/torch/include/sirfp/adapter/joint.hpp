@@ -26,7 +26,7 @@ std::vector<joint_site> joint_sites(const network& net, const captured_network& 
 struct sensitivity_options {
   std::vector<double> points = {0.5, 0.25, 0.1};  // share of the width that stays
   double lambda = 1e-3;
-  progress_listener progress;
+  progress_listener progress = {};
 };
 
 // Cuts each curve's group alone to the given widths, with least-squares compensation, and measures what the network's output loses:
@@ -38,7 +38,7 @@ std::vector<sensitivity_curve> measure_sensitivity(const network& net, const cap
 
 struct refit_options {
   double lambda = 1e-3;
-  progress_listener progress;
+  progress_listener progress = {};
 };
 
 // One layer-wise sweep (METHOD 7): d = a site in the original network, z = the same site in the one that is cut and refitted so far;
