@@ -120,7 +120,7 @@ action add_observe(CLI::App& app) {
   add_lock_option(app, arguments->selection.lock);
   app.add_flag("--edges", arguments->calibration.edges, "also the edge scores that --preset paper needs");
   app.add_flag("--no-sensitivity", arguments->no_sensitivity,
-               "only forward passes; what each group's width is worth is then measured by plan --images (states that are merged lose it)");
+               "only the forward passes; plan --images measures the groups' sensitivity then");
   add_calibration_options(app, arguments->calibration);
   add_image_options(app, arguments->images, images_are::required, default_images);
   add_common_options(app, arguments->common);

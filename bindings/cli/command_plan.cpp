@@ -94,7 +94,10 @@ action add_plan(CLI::App& app) {
   add_common_options(app, arguments->common);
   app.footer(R"(Examples:
   sirfp plan net.pt net.state --flops 0.5 -o net.plan
-  sirfp plan net.pt net.state --params 0.3 --keep 'encoder.layer1*=0.8' --lock 'head.*' -o net.plan)");
+  sirfp plan net.pt net.state --params 0.3 --keep 'encoder.layer1*=0.8' --lock 'head.*' -o net.plan
+--criterion: joint (what the others together predict), pairwise (what single others repeat); to compare with: l1 (small filters), bn (small
+BatchNorm factors), fpgm (filters near the others), random (--seed).
+--allocate: measured (by the measured loss of each group), joint (by the predicted one), uniform (one share), threshold (one on all scores).)");
   return [arguments] { plan_command(*arguments); };
 }
 

@@ -149,7 +149,10 @@ action add_prune(CLI::App& app) {
       --std 18391.875,18535.695,17825.265 --flops 0.8 -o small.pt
 NET is TorchScript: torch.jit.trace(model.eval(), torch.rand(1, 3, 360, 480)).save("net.pt"). It is never changed.
 Before OUT is written, the slim network is compared with the masked one on real input; above 1e-4 of the largest
-output nothing is written and the exit code is 1.)");
+output nothing is written and the exit code is 1.
+--criterion: joint (what the others together predict), pairwise (what single others repeat); to compare with: l1 (small filters), bn (small
+BatchNorm factors), fpgm (filters near the others), random (--seed).
+--allocate: measured (by the measured loss of each group), joint (by the predicted one), uniform (one share), threshold (one on all scores).)");
   return [arguments] { prune(*arguments); };
 }
 

@@ -82,19 +82,16 @@ void add_selection_options(CLI::App& app, selection_arguments& arguments) {
   add_fraction(app, "--flops", arguments.flops, "fraction of the FLOPs that remains: 0.4 keeps 40%")->group(group);
   add_fraction(app, "--params", arguments.parameters, "fraction of the parameters that remains")->group(group);
   add_preset_options(app, arguments);
-  add_choice(app, "--criterion", arguments.criterion, criterion_names,
-             "what goes first: what the others predict together (joint, default), what single ones repeat (pairwise), or, to compare with, "
-             "small filters (l1), small BatchNorm factors (bn), filters near the others (fpgm), any (random)")
+  add_choice(app, "--criterion", arguments.criterion, criterion_names, "what goes first (default joint: what the others together predict)")
       ->group(group);
   add_choice(app, "--allocate", arguments.allocate, width_rule_names,
-             "how widths follow from the target: measured or predicted (joint) loss of each group, one share for all (uniform), one "
-             "threshold on the scores (default measured)")
+             "how widths follow from the target (default measured: by what each group costs)")
       ->group(group);
   add_compensation_option(app, arguments.compensate);
   // A flag bound to an optional would be set to false when it is not given.
   app.add_flag_function(
          "--refit,!--no-refit", [&arguments](std::int64_t times) { arguments.refit = times > 0; },
-         "least squares layer by layer, original and cut network side by side (default, where there are images)")
+         "least squares layer by layer, original and cut network side by side (default with images)")
       ->group(group);
   add_choice(app, "--redundancy-scale", arguments.scale, {"reference", "resolution-neutral", "cosine"}, "scale of pairwise redundancy")
       ->group(group);

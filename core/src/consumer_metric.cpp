@@ -23,6 +23,9 @@ void check(const consumer_weight& c, std::span<const double> covariance, const s
   SIRFP_EXPECTS(metric.size() == at(c.inputs * c.inputs), "metric of ", metric.size(), " entries for ", c.inputs, " channels");
   const auto bad = std::find_if(c.values.begin(), c.values.end(), [](double v) { return !std::isfinite(v); });
   SIRFP_EXPECTS(bad == c.values.end(), "consumer weight element ", bad - c.values.begin(), " is not finite");
+  const auto bad_gain = std::find_if(c.norm_gain.begin(), c.norm_gain.end(), [](double v) { return !std::isfinite(v); });
+  SIRFP_EXPECTS(bad_gain == c.norm_gain.end(), "norm gain ", bad_gain - c.norm_gain.begin(),
+                " is not finite (BatchNorm variance + eps is 0?)");
 }
 
 // Rows sqrt(gain_o) W[o, :, t], so that one symmetric product sums over outputs and taps.
@@ -59,11 +62,7 @@ void add_consumer_metric(const consumer_weight& c, std::span<const double> covar
   const std::vector<double> scaled = scaled_rows(c);
   cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, static_cast<int>(n), static_cast<int>(rows), 1.0, scaled.data(), static_cast<int>(n),
               0.0, gram.data(), static_cast<int>(n));
-  double denominator = 0;
-  if (c.norm_gain.empty())
-    denominator = trace_product(gram, covariance, n);
-  else
-    for (const double gain : c.norm_gain) denominator += gain;
+  const double denominator = c.norm_gain.empty() ? trace_product(gram, covariance, n) : 1;
   if (!(denominator > 0) || !std::isfinite(1 / denominator)) return;
   for (std::int64_t i = 0; i < n; ++i) {
     for (std::int64_t j = 0; j < i; ++j) {

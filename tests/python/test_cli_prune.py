@@ -77,7 +77,7 @@ def test_plan_names_widths_weights_and_options(pruned):
 def test_steps_give_what_prune_gives(pruned):
     work, _ = pruned
     good("observe", work / "net.pt", "--images", work / "images", "-o", work / "net.state")
-    good("plan", work / "net.pt", work / "net.state", "--flops", 0.5, "-o", work / "steps.plan")
+    good("plan", work / "net.pt", work / "net.state", "--images", work / "images", "--flops", 0.5, "-o", work / "steps.plan")
     good("apply", work / "net.pt", work / "steps.plan", "--images", work / "images", "-o", work / "steps.pt")
     one, other = (tiny_networks.load(work / name).state_dict() for name in ("slim.pt", "steps.pt"))
     assert one.keys() == other.keys()
@@ -142,9 +142,12 @@ def test_result_does_not_depend_on_threads(pruned, tmp_path, threads):
     [
         ("--preset", "paper", "--backbone", "stem"),
         ("--params", 0.6, "--compensate", "constant"),
-        ("--allocate", "threshold", "--redundancy-scale", "cosine", "--round-to", 4),
+        ("--criterion", "pairwise", "--allocate", "threshold", "--redundancy-scale", "cosine", "--round-to", 4),
         ("--keep", "stem.0=0.75", "--lock", "fuse*"),
-        ("--criterion", "joint", "--allocate", "measured", "--refit"),
+        ("--criterion", "l1", "--allocate", "measured", "--no-refit"),
+        ("--criterion", "bn", "--allocate", "uniform"),
+        ("--criterion", "fpgm", "--allocate", "joint"),
+        ("--criterion", "random", "--seed", 3),
         ("--pixel-weights", "edge", "--batch", 4, "--compensate", "none"),
         ("--dtype", "bf16", "--size", "40x56", "--limit", 3, "--bgr", "--mean", "0.1,0.2,0.3", "--std", "1,2,3", "--scale", "0.01"),
     ],

@@ -63,7 +63,10 @@ at::Tensor norm_gain(const network& net, const captured_network& captured, const
   if (!variance.defined() || norm.arguments.at(norm_epsilon).floats.empty()) return {};
   const at::Tensor gamma = tensor(norm_weight);
   const at::Tensor inverse = 1 / (variance + norm.arguments[norm_epsilon].floats[0]);
-  return gamma.defined() ? gamma * gamma * inverse : inverse;
+  if (!gamma.defined()) return inverse / static_cast<double>(inverse.numel());
+  const at::Tensor squares = gamma * gamma;
+  const double sum = squares.sum().item<double>();
+  return sum > 0 ? squares * inverse / sum : at::zeros_like(inverse);
 }
 
 double share_of_taps(const op& reader, const consumer& use, std::int64_t weight_axes) {

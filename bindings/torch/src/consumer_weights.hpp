@@ -16,7 +16,8 @@ at::Tensor block_of(const at::Tensor& weight, const consumer& reader);
 void zero_positions(at::Tensor& weight, const consumer& reader, const std::vector<std::int64_t>& positions);
 std::vector<std::int64_t> removed_positions(const channel_layout& layout, const channel_mask& mask);
 
-// gamma^2 / (running_var + eps) of the BatchNorm that alone reads the consumer, double [all outputs]; undefined where there is none.
+// gamma^2 / (running_var + eps) / sum gamma^2 of the BatchNorm that alone reads the consumer, double [all outputs]; undefined where there
+// is none.
 at::Tensor norm_gain(const network& net, const captured_network& captured, const consumer& reader);
 
 // A transposed convolution lays its taps side by side over stride x stride output pixels: a constant input reaches each of them through
