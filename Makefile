@@ -18,11 +18,12 @@ build: setup
 # Spinning OpenMP threads make two test programs side by side several times slower (docs/decisions/0004).
 test test-long: export OMP_WAIT_POLICY := passive
 
-# The cheap checks first. clang-tidy is in `make lint` alone until its first complete run is clean. core-asan is also the proof that core needs neither Torch nor CUDA.
+# The cheap checks first. core-asan is also the proof that core needs neither Torch nor CUDA.
 test: setup
 	@$(STEP) format $(PYTHON) scripts/lint.py format
 	@$(STEP) build scripts/build dev -j$(JOBS)
 	@$(STEP) "tests" ctest --test-dir build --output-on-failure -j$(JOBS)
+	@$(STEP) clang-tidy $(PYTHON) scripts/lint.py tidy -j$(JOBS)
 	@$(STEP) "python tests" $(PYTHON) -m pytest -q tests/python
 	@$(STEP) "core alone, ASan + UBSan: build" scripts/build core-asan -j$(JOBS)
 	@$(STEP) "core alone, ASan + UBSan: tests" scripts/test_core_alone build/core-asan -j$(JOBS)

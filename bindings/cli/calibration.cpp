@@ -105,7 +105,8 @@ calibration_state empty_state(const session& opened, const image_folder& images,
 
 void calibrate(const session& opened, image_folder& images, const calibration_options& options, calibration_state& state,
                progress_style style, const std::function<void()>& after_batch) {
-  const adapter::observer observer(opened.context, opened.net, opened.captured, opened.graph, options.observe);
+  // Not the session's context: a batch is counted whole or not at all, so nothing may stop it on its way into the state.
+  const adapter::observer observer(cpu_context(adapter::aten_executor()), opened.net, opened.captured, opened.graph, options.observe);
   const autocast in_half(options.compute);
   std::set<std::string> pending(state.pending.begin(), state.pending.end());
   progress shown(style, "observing", images.count(), "images", images.count() - static_cast<std::int64_t>(pending.size()));

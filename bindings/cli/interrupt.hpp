@@ -1,7 +1,10 @@
 // Ctrl-C and SIGTERM: a flag that long work looks at between batches and steps, so that it stops at a place where nothing is half done.
 #pragma once
 
+#include <memory>
 #include <stdexcept>
+
+#include "sirfp/parallel.hpp"
 
 namespace sirfp::cli {
 
@@ -16,5 +19,8 @@ void watch_for_interrupts();
 bool interrupt_requested() noexcept;
 // Throws `interrupted` if the flag is set.
 void check_interrupt();
+// `threads`, with check_interrupt() before every parallel_for: stops long work of core between two of its steps. For work that leaves
+// nothing half done when it is stopped.
+std::shared_ptr<executor> interruptible(std::shared_ptr<executor> threads);
 
 }  // namespace sirfp::cli

@@ -82,8 +82,8 @@ measured_agreement agreement_of(const adapter::network& original, const adapter:
 }
 
 latency latency_of(const adapter::network& original, const adapter::network& slim, const at::Tensor& example) {
-  return {.before = adapter::forward_seconds(original, example, latency_runs),
-          .after = adapter::forward_seconds(slim, example, latency_runs)};
+  return {.before = adapter::forward_seconds(original, example, latency_runs, check_interrupt),
+          .after = adapter::forward_seconds(slim, example, latency_runs, check_interrupt)};
 }
 
 }  // namespace sirfp::cli

@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
+#include "interrupt.hpp"
 #include "sirfp/adapter/observe.hpp"
 #include "sirfp/expects.hpp"
 #include "sirfp/nearest.hpp"
@@ -29,6 +30,7 @@ void set_up_computing(const common_options& common) {
 }
 
 adapter::network open_network(const std::filesystem::path& path, const common_options& common) {
+  check_interrupt();
   announce(common.progress(), "loading " + path.string());
   adapter::network net = adapter::load_network(path);
   net.output = common.output.value_or(-1);
@@ -36,11 +38,13 @@ adapter::network open_network(const std::filesystem::path& path, const common_op
 }
 
 session::session(adapter::network opened, const at::Tensor& example_input, const std::vector<std::string>& lock)
-    : context(cpu_context(adapter::aten_executor())),
+    : context(cpu_context(interruptible(adapter::aten_executor()))),
       net(std::move(opened)),
       example(example_input),
       captured(capture_named(net, example)),
-      graph(analyse_channels(captured.ops, {.lock = lock})) {}
+      graph(analyse_channels(captured.ops, {.lock = lock})) {
+  check_interrupt();
+}
 
 void expect_prunable(const session& opened) {
   for (const channel_group& group : opened.graph.groups) {
@@ -66,6 +70,9 @@ at::Tensor noise_input(const std::vector<std::int64_t>& shape, const common_opti
   return at::randn(shape, generator, at::TensorOptions().dtype(at::kFloat));
 }
 
-at::Tensor forward(const adapter::network& net, const at::Tensor& input) { return adapter::output_tensor(net, adapter::run(net, input)); }
+at::Tensor forward(const adapter::network& net, const at::Tensor& input) {
+  check_interrupt();
+  return adapter::output_tensor(net, adapter::run(net, input));
+}
 
 }  // namespace sirfp::cli

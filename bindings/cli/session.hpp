@@ -20,7 +20,7 @@ void set_up_computing(const common_options& common);
 
 adapter::network open_network(const std::filesystem::path& path, const common_options& common);
 
-// Stays where it was made: `captured` points into the network's graph.
+// Stays where it was made: `captured` points into the network's graph. Throws `interrupted`, and so does what computes with its context.
 struct session {
   session(adapter::network opened, const at::Tensor& example, const std::vector<std::string>& lock);
   session(const session&) = delete;
@@ -42,7 +42,7 @@ void expect_backbone(const session& opened, const std::string& prefix);
 // An example of one image of that size, when no real one is at hand: noise, the same for the same seed.
 at::Tensor noise_input(const std::vector<std::int64_t>& shape, const common_options& common);
 
-// The tensor that is compared, of one forward pass.
+// The tensor that is compared, of one forward pass. Throws `interrupted` instead of starting one.
 at::Tensor forward(const adapter::network& net, const at::Tensor& input);
 
 }  // namespace sirfp::cli

@@ -171,6 +171,7 @@ std::vector<op_cost> cost_model::per_op(const channel_mask& mask) const {
   std::map<std::int32_t, network_cost> sums;
   for (const term& t : terms_) sums[t.op] += value_of(t, widths);
   std::vector<op_cost> costs;
+  costs.reserve(sums.size());
   for (const auto& [op, cost] : sums) costs.push_back({op, cost});
   return costs;
 }

@@ -53,7 +53,7 @@ void flush_to_disk(const fs::path& path, const fs::path& called) {
 
 }  // namespace
 
-pending_file::pending_file(fs::path target) : target_(resolved(target)), temporary_(make_temporary(target_, target)) {}
+pending_file::pending_file(const fs::path& target) : target_(resolved(target)), temporary_(make_temporary(target_, target)) {}
 
 pending_file::~pending_file() {
   std::error_code ignored;

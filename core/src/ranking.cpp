@@ -207,6 +207,7 @@ std::vector<ranked_unit> rank_pairwise(const context& ctx, const op_list& networ
   }
   rank_units(ctx, options, units);
   std::vector<ranked_unit> ranking;
+  ranking.reserve(units.size());
   for (open_unit& unit : units) ranking.push_back(std::move(unit.unit));
   return ranking;
 }

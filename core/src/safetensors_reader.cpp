@@ -100,6 +100,7 @@ safetensors_reader::entry entry_of(const std::string& what, const json& value, s
 void check_tiling(const fs::path& path, const std::map<std::string, safetensors_reader::entry>& tensors, std::uint64_t data_bytes) {
   using named = std::pair<const std::string, safetensors_reader::entry>;
   std::vector<const named*> order;
+  order.reserve(tensors.size());
   for (const named& tensor : tensors) order.push_back(&tensor);
   std::sort(order.begin(), order.end(), [](const named* a, const named* b) {
     return std::pair(a->second.begin, a->second.end) < std::pair(b->second.begin, b->second.end);

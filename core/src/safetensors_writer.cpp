@@ -15,6 +15,7 @@ using placed = std::pair<const std::string, safetensors_source>;
 // Wide elements first, so that every tensor is aligned to its element; then by name.
 std::vector<const placed*> in_file_order(const std::map<std::string, safetensors_source>& tensors) {
   std::vector<const placed*> order;
+  order.reserve(tensors.size());
   for (const placed& tensor : tensors) order.push_back(&tensor);
   std::stable_sort(order.begin(), order.end(), [](const placed* a, const placed* b) {
     return safetensors_element_bytes(a->second.dtype) > safetensors_element_bytes(b->second.dtype);

@@ -19,6 +19,7 @@ inline std::vector<schur_occurrence> schur_occurrences(std::span<const std::int3
   for (std::size_t i = 0; i < channel_of_position.size(); ++i)
     if (channel_of_position[i] >= 0) found[channel_of_position[i]].push_back(static_cast<std::int64_t>(i));
   std::vector<schur_occurrence> list;
+  list.reserve(found.size());
   for (auto& [channel, positions] : found) list.push_back({channel, std::move(positions)});
   return list;
 }

@@ -1,11 +1,14 @@
-"""Runs the program under test: SIRFP_PROGRAM, or build/sirfp."""
+"""Runs the program under test (SIRFP_PROGRAM, or build/sirfp) and the C++ tests that write files for Python (in SIRFP_BUILD, or build)."""
 
 import json
 import os
 import pathlib
 import subprocess
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("SIRFP_BUILD", ROOT / "build"))
 PROGRAM = os.environ.get("SIRFP_PROGRAM", str(ROOT / "build" / "sirfp"))
 
 
@@ -37,3 +40,13 @@ def refused(status: int, *arguments, **more) -> str:
 def contents(folder: pathlib.Path) -> set[str]:
     """Names of everything in a folder, hidden files too: what a failed command must leave as it was."""
     return {entry.name for entry in folder.iterdir()}
+
+
+def cpp_samples(test: str, folder_variable: str, folder: pathlib.Path) -> pathlib.Path:
+    """`folder`, with what the C++ test program's *for_python test writes to the folder that this environment variable names."""
+    program = BUILD / test
+    if not program.exists():
+        pytest.skip(f"{program} is not built")
+    environment = {**os.environ, folder_variable: str(folder)}
+    subprocess.run([program, "--gtest_filter=*for_python"], env=environment, check=True, capture_output=True)
+    return folder

@@ -68,7 +68,7 @@ def out(tmp_path):
         (("--flops", 0.5, "--keep", "nothing*=0.5"), "nothing*"),
         (("--flops", 0.5, "--lock", "stm*"), "stm*"),
         (("--flops", 0.5, "--preset", "paper", "--backbone", "encoder"), "--backbone encoder: no observed layer"),
-        (("--flops", 0.5, "--device", "cuda"), "--device cuda: expected cpu"),
+        (("--flops", 0.5, "--device", "cuda"), "--device cuda: this build has no CUDA backend"),
         (("--flops", 0.5, "--criterion", "l2"), "--criterion l2: expected one of joint, pairwise, l1, bn, fpgm, random"),
         (("--flops", 0.5, "--compensate", "most"), "--compensate most: expected one of ls, constant, none"),
         (("--flops", 0.5, "extra"), "extra"),

@@ -1,16 +1,11 @@
 """Plans written by C++ follow docs/plan.schema.json, and what the C++ reader refuses the schema refuses too."""
 
 import json
-import os
-import subprocess
-from pathlib import Path
 
 import pytest
+from sirfp_program import ROOT, cpp_samples
 
 jsonschema = pytest.importorskip("jsonschema", reason="the jsonschema package is not installed")
-
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("SIRFP_BUILD", ROOT / "build"))
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +17,7 @@ def schema():
 
 @pytest.fixture(scope="module")
 def plans(tmp_path_factory):
-    program = BUILD / "plan_test"
-    if not program.exists():
-        pytest.skip(f"{program} is not built")
-    folder = tmp_path_factory.mktemp("plans")
-    environment = {**os.environ, "SIRFP_PLAN_FOLDER": str(folder)}
-    subprocess.run([program, "--gtest_filter=*samples_for_python"], env=environment, check=True, capture_output=True)
+    folder = cpp_samples("plan_test", "SIRFP_PLAN_FOLDER", tmp_path_factory.mktemp("plans"))
     return [json.loads(path.read_text()) for path in sorted(folder.glob("plan*.json"))]
 
 

@@ -1,16 +1,11 @@
 """A calibration state, written by C++, as numpy sees it (layout: docs/numerics.md)."""
 
 import json
-import os
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors import safe_open
-
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("SIRFP_BUILD", ROOT / "build"))
+from sirfp_program import ROOT, cpp_samples
 
 
 def unpack(packed):
@@ -23,13 +18,7 @@ def unpack(packed):
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory):
-    program = BUILD / "calibration_state_test"
-    if not program.exists():
-        pytest.skip(f"{program} is not built")
-    folder = tmp_path_factory.mktemp("state")
-    environment = {**os.environ, "SIRFP_STATE_FOLDER": str(folder)}
-    subprocess.run([program, "--gtest_filter=*sample_for_python"], env=environment, check=True, capture_output=True)
-    return folder
+    return cpp_samples("calibration_state_test", "SIRFP_STATE_FOLDER", tmp_path_factory.mktemp("state"))
 
 
 def test_metadata(state):

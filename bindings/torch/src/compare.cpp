@@ -98,27 +98,26 @@ double segmentation_score::pixel_accuracy() const {
   return ratio(right, all);
 }
 
-double forward_seconds(const network& net, const at::Tensor& input, int runs) {
+double forward_seconds(const network& net, const at::Tensor& input, int runs, const std::function<void()>& between) {
   SIRFP_EXPECTS(runs >= 1, "timed runs: ", runs, ", expected at least 1");
   const c10::InferenceMode guard;
   auto module = net.module;
   // A widened 16-bit module may hold 16-bit constants in its code; only the prepared graph is float32 throughout.
   const bool widened = is_narrow(net.stored);
   const runner graph(net);
-  const auto pass = [&] {
+  const auto seconds_of_pass = [&] {
+    if (between) between();
+    const auto start = std::chrono::steady_clock::now();
     if (widened)
       graph(input);
     else
       module.forward({input});
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
-  pass();  // the profiling executor watches the first pass and optimises before the second
-  pass();
+  seconds_of_pass();  // the profiling executor watches the first pass and optimises before the second
+  seconds_of_pass();
   double best = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < runs; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    pass();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
+  for (int i = 0; i < runs; ++i) best = std::min(best, seconds_of_pass());
   return best;
 }
 

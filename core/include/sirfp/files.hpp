@@ -11,7 +11,7 @@ class pending_file {
  public:
   // Throws failure if the directory does not exist or cannot be written ("out/small.pt: cannot write: No such file or directory"), or if
   // the target is there and no regular file. A link to a file stays a link: the file that it names is replaced.
-  explicit pending_file(std::filesystem::path target);
+  explicit pending_file(const std::filesystem::path& target);
   pending_file(const pending_file&) = delete;
   pending_file& operator=(const pending_file&) = delete;
   ~pending_file();

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels_by_level.hpp"
+
 namespace sirfp {
 namespace {
 
@@ -92,23 +94,12 @@ SIRFP_INLINE void spread_all(const float* values, std::int64_t pixels, running_s
   target void spread_##level(const float* v, std::int64_t n, running_spread& s) { spread_all(v, n, s); }                        \
   constexpr edge_kernels level##_kernels { sobel_##level, spread_##level }
 
-#if SIRFP_X86
-SIRFP_EDGE_KERNELS(avx512, SIRFP_TARGET_AVX512);
-SIRFP_EDGE_KERNELS(avx2, SIRFP_TARGET_AVX2);
-#endif
-SIRFP_EDGE_KERNELS(baseline, );
+SIRFP_KERNELS_BY_LEVEL(SIRFP_EDGE_KERNELS);
 #undef SIRFP_EDGE_KERNELS
 // NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace
 
-const edge_kernels& edge_kernels_for(simd_level level) noexcept {
-#if SIRFP_X86
-  if (level == simd_level::avx512) return avx512_kernels;
-  if (level == simd_level::avx2) return avx2_kernels;
-#endif
-  (void)level;
-  return baseline_kernels;
-}
+const edge_kernels& edge_kernels_for(simd_level level) noexcept { return SIRFP_KERNELS_OF(level); }
 
 }  // namespace sirfp

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels_by_level.hpp"
+
 namespace sirfp {
 namespace {
 
@@ -89,23 +91,12 @@ SIRFP_INLINE void centre(float* packed, const float* shift, const float* roots, 
   target void centre_##level(float* x, const float* a, const float* s, std::int64_t n, double* r, double* m) { centre(x, a, s, n, r, m); } \
   constexpr dress_kernels level##_kernels { measure_##level, weigh_##level, sum_##level, centre_##level }
 
-#if SIRFP_X86
-SIRFP_DRESS_KERNELS(avx512, SIRFP_TARGET_AVX512);
-SIRFP_DRESS_KERNELS(avx2, SIRFP_TARGET_AVX2);
-#endif
-SIRFP_DRESS_KERNELS(baseline, );
+SIRFP_KERNELS_BY_LEVEL(SIRFP_DRESS_KERNELS);
 #undef SIRFP_DRESS_KERNELS
 // NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace
 
-const dress_kernels& dress_kernels_for(simd_level level) noexcept {
-#if SIRFP_X86
-  if (level == simd_level::avx512) return avx512_kernels;
-  if (level == simd_level::avx2) return avx2_kernels;
-#endif
-  (void)level;
-  return baseline_kernels;
-}
+const dress_kernels& dress_kernels_for(simd_level level) noexcept { return SIRFP_KERNELS_OF(level); }
 
 }  // namespace sirfp

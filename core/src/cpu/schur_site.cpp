@@ -238,8 +238,8 @@ void schur_site_state::compact() {
     for (std::vector<double>* values : {&precision_diagonal_, &metric_diagonal_, &floor_})
       (*values)[size_of(i)] = (*values)[size_of(staying[size_of(i)])];
   // A removed channel's positions and pairs keep a valid number, whatever it is: they are never read for a result again.
-  for (std::size_t o = 0; o < positions_.size(); ++o)
-    for (std::int64_t& position : positions_[o]) position = std::max<std::int64_t>(0, number[size_of(position)]);
+  for (auto& positions : positions_)
+    for (std::int64_t& position : positions) position = std::max<std::int64_t>(0, number[size_of(position)]);
   for (pair& of : pairs_) {
     of.high = std::max<std::int64_t>(0, number[size_of(of.high)]);
     of.low = std::max<std::int64_t>(0, number[size_of(of.low)]);

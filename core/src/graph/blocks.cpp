@@ -77,9 +77,10 @@ class settlement {
 
     std::map<std::vector<std::int32_t>, channel_list> atoms;
     for (std::size_t i = 0; i < labels.size(); ++i) atoms[labels[i]].push_back(static_cast<std::int32_t>(i));
-    std::int64_t size = 0;
+    const auto count = static_cast<std::int64_t>(g.channels.size());
+    std::int64_t size = count;
     for (const auto& [key, members] : atoms) size = std::gcd(size, static_cast<std::int64_t>(members.size()));
-    g.blocks = static_cast<std::int64_t>(g.channels.size()) / size;
+    g.blocks = count / size;
     g.block.clear();
     if (g.blocks == 1) return;
     if (size == 1) return lock(g, reason + " (no common blocks of two channels or more)");

@@ -61,7 +61,7 @@ void pad_rule(analysis& a, const op_view& o) {
   const bool named = o.name() == "aten::pad" || o.name() == "aten::constant_pad_nd";
   std::vector<tracked_axis> kept;
   for (const tracked_axis& t : a.axes(x)) {
-    const auto pair = static_cast<std::size_t>(2 * (rank - 1 - t.axis));
+    const auto pair = 2 * static_cast<std::size_t>(rank - 1 - t.axis);
     const std::int64_t before = pair + 1 < amounts.size() ? amounts[pair] : 0;
     const std::int64_t after = pair + 1 < amounts.size() ? amounts[pair + 1] : 0;
     if (before == 0 && after == 0) {

@@ -25,7 +25,7 @@ bool any_tracked(const std::vector<variables>& layouts) {
 
 // Position by position; whoever is not tracked holds the others fast.
 variables united(analysis& a, const op_view& o, const std::vector<variables>& layouts) {
-  const auto first = *std::find_if(layouts.begin(), layouts.end(), [](const variables& l) { return !l.empty(); });
+  const variables& first = *std::find_if(layouts.begin(), layouts.end(), [](const variables& l) { return !l.empty(); });
   for (const variables& l : layouts) {
     if (!l.empty()) {
       a.channels.unite(first, l);
