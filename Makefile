@@ -3,11 +3,12 @@
 #   make build               the program at build/sirfp                 make test-long   slow sweeps
 #   make bench               measured ratios                            make lint        format, ruff, clang-tidy
 #   make camvid, make zoo    the tables of docs/results                 make format      reformat in place
+#   make guide               the output in docs/guide.md
 #   make clean               remove build/ (not .venv, .cache)
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build test test-long bench camvid zoo demo lint format clean setup
+.PHONY: build test test-long bench camvid zoo guide demo lint format clean setup
 JOBS ?= $(shell nproc)
 PYTHON := .venv/bin/python
 STEP := scripts/step
@@ -49,6 +50,11 @@ demo:
 	@scripts/setup $(if $(IMAGES),build,demo)
 	@$(STEP) build scripts/build program -j$(JOBS)
 	@$(PYTHON) scripts/demo.py $(if $(IMAGES),--images '$(IMAGES)')
+
+guide:
+	@scripts/setup demo
+	@$(STEP) build scripts/build program -j$(JOBS)
+	@$(PYTHON) scripts/guide.py
 
 camvid: setup
 	@$(STEP) build scripts/build program -j$(JOBS)

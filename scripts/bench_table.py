@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 import machine
+import networks
 
 REPETITIONS = 3
 NOISE = ("iterations:", "repeats:", "real_time", "process_time", "min_time:", "manual_time")
@@ -31,6 +32,23 @@ FIELDS = {"name", "family_index", "per_family_instance_index", "run_name", "run_
 
 def milliseconds(row: dict) -> float:
     return row.get("ours_ms", row["real_time"] * TO_MILLISECONDS[row["time_unit"]])
+
+
+def network() -> str:
+    """What observe_bench looks at: SIRFP_BENCH_NETWORK, DeepLabV3+-R18 where its source is at hand, else the example's network."""
+    if given := os.environ.get("SIRFP_BENCH_NETWORK"):
+        return given
+    folder = machine.ROOT / "build" / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    source = pathlib.Path(os.environ.get("SIRFP_DATA", machine.ROOT.parent / "shared")) / "nets" / "export.py"
+    name = "deeplabv3plus_r18_camvid" if source.exists() else "example"
+    file = folder / f"{name}.pt"
+    if not file.exists():
+        if source.exists():
+            subprocess.run([sys.executable, "-W", "ignore", source, name, file], check=True)
+        else:
+            networks.export_example(file)
+    return str(file)
 
 
 def run(program: pathlib.Path) -> dict[str, dict]:
@@ -71,7 +89,8 @@ def main() -> int:
     programs = sorted(p for p in args.build.glob("*_bench") if args.only in p.name and os.access(p, os.X_OK))
     if not programs:
         raise SystemExit(f"bench: {args.build} holds no *_bench program with {args.only!r} in its name: make build")
-    print(machine.line())
+    os.environ["SIRFP_BENCH_NETWORK"] = network()
+    print(f"{machine.line()}; network {pathlib.Path(os.environ['SIRFP_BENCH_NETWORK']).stem}")
     every = {}
     for program in programs:
         every[program.name] = run(program)

@@ -1,7 +1,8 @@
-"""Prunes the two trained CamVid networks at several sizes, without training, and writes docs/results/camvid.md: `camvid.py [--only WORD]`.
+"""Prunes the two trained CamVid networks without training and writes docs/results/camvid.md: `camvid.py [--only WORD] [--no-grid]`.
 
-Needs the networks and photos that do not belong to the repository: ../shared or SIRFP_DATA. Finished rows are kept in build/camvid and
-not computed again while the program is the same.
+Needs the networks and photos that do not belong to the repository: ../shared or SIRFP_DATA. One state a network serves every row. Finished
+rows are kept in build/camvid and not computed again while the program is the same, so it can be interrupted; the page is written anew after
+every row, and says "not run" where a row is missing.
 """
 
 import argparse
@@ -11,21 +12,45 @@ import os
 import pathlib
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import machine
 from program import PROGRAM, ROOT, RefusedError, sirfp
 
-FRACTIONS = (0.8, 0.6, 0.5, 0.4)
-PRESETS = ("default", "paper")
-ESPNET_INPUT = ("--bgr", "--scale", 1, "--mean", "110.331,108.409,105.034", "--std", "18391.875,18535.695,17825.265")
-# name -> (published mIoU, input options, the backbone's name prefix for `paper`)
-NETWORKS = {
-    "deeplabv3plus_r18_camvid": (62.86, (), "encoder"),
-    "espnet_camvid": (69.6, ESPNET_INPUT, "encoder"),
-}
+WORK = ROOT / "build" / "camvid"
+PAGE = ROOT / "docs" / "results" / "camvid.md"
 REPRODUCED_WITHIN = 0.1
 CALIBRATION = 32
-WORK = ROOT / "build" / "camvid"
+GRID_FRACTIONS = (0.5, 0.2)
+GRID_CRITERIA = ("joint", "pairwise", "l1", "bn", "fpgm", "random --seed 1", "random --seed 2", "random --seed 3")
+GRID_WIDTHS = ("uniform", "measured")
+GRID_COMPENSATION = {
+    "constant": ("--compensate", "constant"),
+    "least squares": ("--compensate", "ls", "--no-refit"),
+    "refit": ("--refit",),
+}
+
+
+@dataclass
+class Network:
+    name: str
+    published: float  # mIoU
+    fractions: tuple[float, ...]
+    grid: bool
+    options: tuple = ()  # of the input
+
+
+NETWORKS = (
+    Network("deeplabv3plus_r18_camvid", 62.86, (0.8, 0.65, 0.6, 0.5, 0.4, 0.35, 0.2, 0.1), True),
+    Network(
+        "espnet_camvid",
+        69.6,
+        (0.8, 0.65, 0.6, 0.5, 0.4),
+        False,
+        ("--bgr", "--scale", 1, "--mean", "110.331,108.409,105.034", "--std", "18391.875,18535.695,17825.265"),
+    ),
+)
+PRESETS = {"default": (), "paper": ("--preset", "paper", "--backbone", "encoder")}
 
 
 def shared() -> pathlib.Path:
@@ -35,108 +60,157 @@ def shared() -> pathlib.Path:
     return folder
 
 
-def calibration_folder(data: pathlib.Path) -> pathlib.Path:
-    """Every eleventh training image of the sorted list, 32 of them, as links."""
-    folder = WORK / "calibration"
-    folder.mkdir(parents=True, exist_ok=True)
-    for image in sorted((data / "train" / "images").iterdir())[::11][:CALIBRATION]:
-        link = folder / image.name
-        if not link.is_symlink():
-            link.symlink_to(image.resolve())
-    return folder
-
-
-def export(name: str, nets: pathlib.Path) -> pathlib.Path:
-    file = WORK / f"{name}.pt"
+def cached(name: str, compute):
+    """compute()'s JSON, from build/camvid if the same program has done it before."""
+    file = WORK / f"{name}-{hashlib.sha256(PROGRAM.read_bytes()).hexdigest()[:12]}.json"
     if not file.exists():
-        subprocess.run([sys.executable, nets / "export.py", name, file], check=True)
-    return file
+        partial = file.with_suffix(".partial")
+        partial.write_text(json.dumps(compute()))
+        partial.rename(file)
+    return json.loads(file.read_text())
 
 
-def row(name: str, preset: str, fraction: float, data: pathlib.Path, nets: pathlib.Path) -> dict:
-    """One prune and its verification, from the cache if the same program has done it before."""
-    cached = WORK / f"{name}-{preset}-{fraction}-{hashlib.sha256(PROGRAM.read_bytes()).hexdigest()[:12]}.json"
-    if cached.exists():
-        return json.loads(cached.read_text())
-    _, options, backbone = NETWORKS[name]
-    net, slim, plan = export(name, nets), WORK / "slim.pt", WORK / "slim.plan.json"
-    if preset == "paper":
-        options = (*options, "--preset", "paper")
-    prune_options = (*options, "--backbone", backbone) if preset == "paper" else options
-    labels = ("--labels", data / "val" / "labels", "--ignore", 11)
-    try:
-        pruned, seconds = sirfp(
-            "prune", net, "--images", calibration_folder(data), *prune_options, "--flops", fraction, "-o", slim, "--plan", plan
+class Study:
+    """One network: its state, and rows made from it."""
+
+    def __init__(self, network: Network, folder: pathlib.Path):
+        self.network, self.data = network, folder / "data" / "camvid"
+        self.net, self.state = WORK / f"{network.name}.pt", WORK / f"{network.name}.state"
+        if not self.net.exists():
+            subprocess.run([sys.executable, folder / "nets" / "export.py", network.name, self.net], check=True)
+        self.calibration = WORK / "calibration"
+        self.calibration.mkdir(exist_ok=True)
+        for image in sorted((self.data / "train" / "images").iterdir())[::11][:CALIBRATION]:  # every eleventh training frame
+            link = self.calibration / image.name
+            if not link.is_symlink():
+                link.symlink_to(image.resolve())
+
+    def observed(self) -> dict:
+        def compute():
+            options = ("--images", self.calibration, "--edges", "--backbone", "encoder", *self.network.options)
+            answer, seconds = sirfp("observe", self.net, *options, "-o", self.state)
+            return {"seconds": seconds, "images": answer["images"]}
+
+        return cached(f"{self.network.name}-observed", compute)
+
+    def name(self, fraction: float, options: tuple) -> str:
+        return "-".join([self.network.name, str(fraction), *(str(o).strip("-").replace(" ", "_") for o in options)])
+
+    def row(self, fraction: float, options: tuple) -> dict:
+        return cached(self.name(fraction, options), lambda: self.compute(fraction, options))
+
+    def finished(self, fraction: float, options: tuple) -> dict | None:
+        file = WORK / f"{self.name(fraction, options)}-{hashlib.sha256(PROGRAM.read_bytes()).hexdigest()[:12]}.json"
+        return json.loads(file.read_text()) if file.exists() else None
+
+    def compute(self, fraction: float, options: tuple) -> dict:
+        plan, slim, val = WORK / "row.plan", WORK / "row.pt", self.data / "val"
+        try:
+            _, seconds = sirfp("plan", self.net, self.state, "--images", self.calibration, "--flops", fraction, *options, "-o", plan)
+            applied, _ = sirfp("apply", self.net, plan, "--images", self.calibration, "-o", slim)
+        except RefusedError as refusal:
+            return {"refused": str(refusal)}
+        found, _ = sirfp(
+            "verify", self.net, slim, "--images", val / "images", "--labels", val / "labels", "--ignore", 11, *self.network.options
         )
-        verified, _ = sirfp("verify", net, slim, plan, "--images", data / "val" / "images", *labels)
-        result = {"pruned": pruned, "verified": verified, "seconds": seconds}
-    except RefusedError as refusal:
-        result = {"refused": str(refusal)}
-    partial = cached.with_suffix(".partial")
-    partial.write_text(json.dumps(result))
-    partial.rename(cached)
-    return result
+        return {
+            "flops": applied["flops"]["after"] / applied["flops"]["before"],
+            "parameters": applied["parameters"]["after"] / applied["parameters"]["before"],
+            "dense": 100 * found["mean_iou"]["before"],
+            "miou": 100 * found["mean_iou"]["after"],
+            "agreement": 100 * found["agreement"]["share"],
+            "difference": applied["masked_vs_slim"]["relative"],
+            "plan_seconds": seconds,
+        }
+
+
+def grid_options(criterion: str, widths: str, compensation: str) -> tuple:
+    return ("--criterion", *criterion.split(), "--allocate", widths, *GRID_COMPENSATION[compensation])
+
+
+def budget_line(preset: str, fraction: float, row: dict | None) -> str:
+    if row is None:
+        return f"| {preset} | {fraction} | not run | | | | | |"
+    if "refused" in row:
+        return f"| {preset} | {fraction} | refused: {row['refused']} | | | | | |"
+    cells = [preset, fraction, f"{row['flops']:.3f}", f"{row['parameters']:.3f}", f"{row['miou']:.2f}", f"{row['agreement']:.2f}"]
+    return "| " + " | ".join(map(str, [*cells, f"{row['difference']:.1e}", f"{row['plan_seconds']:.0f}"])) + " |"
+
+
+def grid_cell(row: dict | None) -> str:
+    if row is None:
+        return "not run"
+    return "refused" if "refused" in row else f"{row['miou']:.1f} ({row['agreement']:.1f})"
+
+
+def section(study: Study) -> list[str]:
+    network = study.network
+    rows = {(p, f): study.finished(f, PRESETS[p]) for p in PRESETS for f in network.fractions}
+    dense = next((r["dense"] for r in rows.values() if r and "dense" in r), None)
+    lines = [f"## {network.name}", ""]
+    if dense is not None:
+        verdict = "reproduced" if abs(dense - network.published) <= REPRODUCED_WITHIN else "**not reproduced**"
+        lines += [f"The original scores mIoU {dense:.2f} here; {network.published} was published with it ({verdict}).", ""]
+    lines += [
+        "| preset | target | FLOPs left | parameters left | mIoU | agreement, % | difference | plan, s |",
+        "|---|---|---|---|---|---|---|---|",
+        *(budget_line(p, f, r) for (p, f), r in rows.items()),
+        "",
+    ]
+    if network.grid:
+        lines += ["mIoU (agreement, %) by criterion, widths and compensation:", ""]
+        columns = [(f, c) for f in GRID_FRACTIONS for c in GRID_COMPENSATION]
+        lines.append("| criterion | widths | " + " | ".join(f"{c}, {f}" for f, c in columns) + " |")
+        lines.append("|---|---|" + "---|" * len(columns))
+        for widths in GRID_WIDTHS:
+            for criterion in GRID_CRITERIA:
+                cells = [grid_cell(study.finished(f, grid_options(criterion, widths, c))) for f, c in columns]
+                lines.append("| " + " | ".join([criterion.replace(" --seed", ""), widths, *cells]) + " |")
+        lines.append("")
+    return lines
+
+
+def write_page(studies: list[Study]) -> None:
+    page = [
+        "# CamVid, pruned without training",
+        "",
+        f"Made by `make camvid` ({machine.line()}).",
+        "Two networks trained on CamVid, pruned to a share of their FLOPs with 32 training images (every eleventh of the sorted list), and",
+        "scored on the 101 validation images, no training in between. Agreement: pixels with the original network's class. Difference:",
+        "max |masked - slim| / max |original|. Plan: `sirfp plan` from the shared state, with the refit where there is one.",
+        "",
+    ]
+    for study in studies:
+        page += section(study)
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text("\n".join(page).rstrip() + "\n")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="only networks whose name contains this; nothing is written")
-    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "docs" / "results" / "camvid.md")
+    parser.add_argument("--only", default="", help="compute only the rows of networks whose name contains this")
+    parser.add_argument("--no-grid", action="store_true", help="leave out the table of criteria")
     args = parser.parse_args()
     folder = shared()
-    data, nets = folder / "data" / "camvid", folder / "nets"
     WORK.mkdir(parents=True, exist_ok=True)
-    page = [
-        "# CamVid, pruned without training",
-        f"Made by `make camvid` ({machine.line()}).",
-        "Two networks trained on CamVid, pruned to a share of their FLOPs on 32 training images (every eleventh of the sorted list)",
-        "with the presets `default` and `paper`, and scored on the 101 validation images, no training in between. Agreement: pixels",
-        "with the original network's class. Difference: max |masked - slim| / max |original|.",
-        "",
-    ]
+    studies = [Study(network, folder) for network in NETWORKS]
+    todo = []
+    for study in studies:
+        if args.only in study.network.name:
+            todo += [(study, f, options) for f in study.network.fractions for options in PRESETS.values()]
+    for study in studies:
+        if args.only in study.network.name and study.network.grid and not args.no_grid:
+            cells = [(c, w, k) for w in GRID_WIDTHS for c in GRID_CRITERIA for k in GRID_COMPENSATION]
+            todo += [(study, f, grid_options(*cell)) for f in GRID_FRACTIONS for cell in cells]
     wrong = 0
-    for name, (published, _, _) in NETWORKS.items():
-        if args.only not in name:
-            continue
-        lines, dense = [], None
-        for preset in PRESETS:
-            for fraction in FRACTIONS:
-                result = row(name, preset, fraction, data, nets)
-                if "refused" in result:
-                    lines.append(f"| {preset} | {fraction} | refused: {result['refused']} | | | | | |")
-                else:
-                    dense, line = table_line(preset, fraction, result)
-                    lines.append(line)
-                print(f"{name} {lines[-1]}", flush=True)
-        page += [f"## {name}", *reproduction(published, dense), ""]
-        wrong += dense is None or abs(dense - published) > REPRODUCED_WITHIN
-        page += [
-            "| preset | target | FLOPs left | parameters left | mIoU | agreement, % | difference | prune, s |",
-            "|---|---|---|---|---|---|---|---|",
-        ]
-        page += [*lines, ""]
-    if not args.only:
-        args.out.write_text("\n".join(page))
-        print(f"camvid: wrote {args.out}")
+    for number, (study, fraction, options) in enumerate(todo, 1):
+        study.observed()
+        row = study.row(fraction, options)
+        print(f"{number}/{len(todo)} {study.name(fraction, options)}: {row.get('refused') or grid_cell(row)}", flush=True)
+        wrong += "dense" in row and abs(row["dense"] - study.network.published) > REPRODUCED_WITHIN
+        write_page(studies)
+    print(f"camvid: wrote {PAGE}" + (f"; {wrong} rows whose original is not the published one" if wrong else ""))
     return 1 if wrong else 0
-
-
-def table_line(preset: str, fraction: float, result: dict) -> tuple[float, str]:
-    """The original's mIoU and the row."""
-    pruned, verified = result["pruned"], result["verified"]
-    flops = pruned["flops"]["after"] / pruned["flops"]["before"]
-    parameters = pruned["parameters"]["after"] / pruned["parameters"]["before"]
-    dense, slim = 100 * verified["mean_iou"]["before"], 100 * verified["mean_iou"]["after"]
-    cells = [preset, fraction, f"{flops:.3f}", f"{parameters:.3f}", f"{slim:.2f}", f"{100 * verified['agreement']['share']:.2f}"]
-    cells += [f"{verified['masked_vs_slim']['relative']:.1e}", f"{result['seconds']:.0f}"]
-    return dense, "| " + " | ".join(map(str, cells)) + " |"
-
-
-def reproduction(published: float, dense: float | None) -> list[str]:
-    if dense is None:
-        return ["No row was computed."]
-    verdict = "reproduced" if abs(dense - published) <= REPRODUCED_WITHIN else "**not reproduced**"
-    return [f"The original scores mIoU {dense:.2f} here; {published} was published with it ({verdict})."]
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import export
+import guide
 import photos
 import pytest
 import torch
@@ -43,6 +44,19 @@ def test_readme_snippets_run_in_order(program, tmp_path, monkeypatch):
                 done = subprocess.run(line, shell=True, capture_output=True, text=True)
                 assert done.returncode == 0, f"{line}\n{done.stderr}"
     assert names["output"].shape == (1, 11, 360, 480)
+
+
+def test_guide_commands_run(program, tmp_path):
+    """With other frames than `make guide` has; what they print there is in the page."""
+    photos.folder(tmp_path / "photos", 2)
+    photos.folder(tmp_path / "street", 1)
+    torch.jit.trace(export.load(), torch.rand(1, 3, 360, 480)).save(str(tmp_path / "net.pt"))
+    for _, block in blocks(ROOT / "docs" / "guide.md", "console"):
+        for command in guide.commands(block):
+            printed = guide.run(command, tmp_path, program)
+            refused = "none.plan" in command
+            assert printed.startswith("sirfp: ") == refused, f"{command}\n{printed}"
+            assert not refused or printed.count("\n") == 1
 
 
 def test_readme_names_every_command(program):
