@@ -24,7 +24,7 @@ test: setup
 	@$(STEP) format $(PYTHON) scripts/lint.py format
 	@$(STEP) build scripts/build dev -j$(JOBS)
 	@$(STEP) "tests" ctest --test-dir build --output-on-failure -j$(JOBS)
-	@$(STEP) clang-tidy $(PYTHON) scripts/lint.py tidy -j$(JOBS)
+	@$(STEP) clang-tidy $(PYTHON) scripts/lint.py tidy --pinned -j$(JOBS)
 	@$(STEP) "python tests" $(PYTHON) -m pytest -q tests/python
 	@$(STEP) "core alone, ASan + UBSan: build" scripts/build core-asan -j$(JOBS)
 	@$(STEP) "core alone, ASan + UBSan: tests" scripts/test_core_alone build/core-asan -j$(JOBS)

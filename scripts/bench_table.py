@@ -75,7 +75,8 @@ def line(name: str, row: dict) -> str:
     counters = {k: v for k, v in row.items() if k not in FIELDS and isinstance(v, int | float)}
     for counter, value in counters.items():
         if counter != "ours_ms" and counter.endswith("_ms"):
-            text += f"  {counter.removesuffix('_ms')} {value:.4f} ms ({value / ours:.2f}x ours)"
+            ratio = f" ({value / ours:.2f}x ours)" if "ours_ms" in row else ""
+            text += f"  {counter.removesuffix('_ms')} {value:.4f} ms{ratio}"
     rest = [f"{k} {v:.4g}" for k, v in counters.items() if not k.endswith("_ms")]
     return "  ".join([text, *rest, *([row["label"]] if row.get("label") else [])])
 
