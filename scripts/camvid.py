@@ -14,6 +14,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+import curve_plot
 import machine
 from program import PROGRAM, ROOT, RefusedError, sirfp
 
@@ -157,6 +158,7 @@ def section(study: Study) -> list[str]:
         *(budget_line(p, f, r) for (p, f), r in rows.items()),
         "",
     ]
+    lines += [f"![mIoU over FLOPs]({network.name}.svg)", ""]
     if network.grid:
         lines += ["mIoU (agreement, %) by criterion, widths and compensation:", ""]
         columns = [(f, c) for f in GRID_FRACTIONS for c in GRID_COMPENSATION]
@@ -168,6 +170,17 @@ def section(study: Study) -> list[str]:
                 lines.append("| " + " | ".join([criterion.replace(" --seed", ""), widths, *cells]) + " |")
         lines.append("")
     return lines
+
+
+def plot(study: Study) -> str:
+    """mIoU over the FLOPs that remain."""
+    series = {}
+    for preset, options in PRESETS.items():
+        rows = [study.finished(f, options) for f in study.network.fractions]
+        points = [(r["flops"], r["miou"]) for r in rows if r and "miou" in r]
+        if points:
+            series[preset] = [*points, (1.0, study.network.published)]
+    return curve_plot.svg(series, "FLOPs that remain", "mIoU, no training", (0, 75))
 
 
 def write_page(studies: list[Study]) -> None:
@@ -183,6 +196,8 @@ def write_page(studies: list[Study]) -> None:
     for study in studies:
         page += section(study)
     PAGE.parent.mkdir(exist_ok=True)
+    for study in studies:
+        PAGE.with_name(f"{study.network.name}.svg").write_text(plot(study))
     PAGE.write_text("\n".join(page).rstrip() + "\n")
 
 

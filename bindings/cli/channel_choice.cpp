@@ -5,10 +5,12 @@
 #include <random>
 
 #include "interrupt.hpp"
+#include "npz.hpp"
 #include "sirfp/adapter/importance.hpp"
 #include "sirfp/adapter/joint.hpp"
 #include "sirfp/curve_allocation.hpp"
 #include "sirfp/expects.hpp"
+#include "sirfp/nearest.hpp"
 
 namespace sirfp::cli {
 namespace {
@@ -21,6 +23,25 @@ std::vector<std::vector<double>> random_scores(const channel_graph& graph, std::
   for (const channel_group& group : graph.groups)
     for (auto& scores = all.emplace_back(); static_cast<std::int64_t>(scores.size()) < group.channels;)
       scores.push_back(static_cast<double>(random() >> 11));  // 53 bits
+  return all;
+}
+
+// --scores: every group that may be cut must be there, with as many scores as it has channels.
+std::vector<std::vector<double>> given_scores(const channel_graph& graph, const std::string& path) {
+  std::map<std::string, std::vector<double>> read = read_npz(path);
+  std::vector<std::vector<double>> all;
+  std::vector<std::string> names;
+  for (const channel_group& group : graph.groups) {
+    names.push_back(group.name);
+    const auto found = read.find(group.name);
+    SIRFP_EXPECTS(found != read.end() || group.locked, path, ": no scores of group ", group.name, "; expected ", group.channels);
+    SIRFP_EXPECTS(found == read.end() || static_cast<std::int64_t>(found->second.size()) == group.channels, path, ": group ", group.name,
+                  ": ", found == read.end() ? 0 : found->second.size(), " scores, expected ", group.channels);
+    all.push_back(found == read.end() ? std::vector<double>(static_cast<std::size_t>(group.channels), 0.0) : std::move(found->second));
+    if (found != read.end()) read.erase(found);
+  }
+  SIRFP_EXPECTS(read.empty(), path, ": scores of ", read.begin()->first,
+                ", which is no group; nearest: ", nearest(read.begin()->first, names));
   return all;
 }
 
@@ -37,6 +58,8 @@ std::vector<ranked_unit> rank(const session& opened, const calibration_state& st
       return by_weights(weight_criterion::fpgm);
     case criterion::random:
       return rank_by_scores(opened.graph, random_scores(opened.graph, chosen.seed));
+    case criterion::given:
+      return rank_by_scores(opened.graph, given_scores(opened.graph, chosen.scores));
     case criterion::pairwise:
     case criterion::joint:  // ranked by its curves
       break;
@@ -93,8 +116,11 @@ study study_of(const session& opened, const calibration_state& state, const sele
   return made;
 }
 
-// Random orders of different seeds are different criteria.
-std::string key_of(const selection& chosen) { return chosen.by == criterion::random ? text("random-", chosen.seed) : name_of(chosen.by); }
+// Orders of different seeds or files are different criteria. (A given one is never kept in a file: only `observe` writes states.)
+std::string key_of(const selection& chosen) {
+  if (chosen.by == criterion::random) return text("random-", chosen.seed);
+  return chosen.by == criterion::given ? text("given ", chosen.scores) : name_of(chosen.by);
+}
 
 const sensitivity_record& sensitivity_of(const session& opened, calibration_state& state, const selection& chosen,
                                          const std::vector<removal_curve>& curves, const batch_source& sample, progress_style style) {

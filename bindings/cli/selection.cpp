@@ -10,7 +10,7 @@ namespace sirfp::cli {
 namespace {
 
 constexpr const char* group = "What goes";
-const choices criterion_names = {"joint", "pairwise", "l1", "bn", "fpgm", "random"};
+const choices criterion_names = {"joint", "pairwise", "l1", "bn", "fpgm", "random"};  // criterion::given is --scores
 const choices width_rule_names = {"measured", "joint", "uniform", "threshold"};
 
 template <class Enum>
@@ -84,6 +84,9 @@ void add_selection_options(CLI::App& app, selection_arguments& arguments) {
   add_preset_options(app, arguments);
   add_choice(app, "--criterion", arguments.criterion, criterion_names, "what goes first (default joint: what the others together predict)")
       ->group(group);
+  app.add_option("--scores", arguments.scores, "a criterion of your own: np.savez(FILE, **{group: importance of each channel})")
+      ->type_name("FILE")
+      ->group(group);
   add_choice(app, "--allocate", arguments.allocate, width_rule_names,
              "how widths follow from the target (default measured: by what each group costs)")
       ->group(group);
@@ -119,6 +122,11 @@ selection resolve(const selection_arguments& arguments, const common_options& co
   SIRFP_EXPECTS(!chosen.refit_asked || chosen.compensate == compensation::least_squares, "--refit: expected with --compensate ls");
   chosen.refit = arguments.refit.value_or(chosen.refit) && chosen.compensate == compensation::least_squares;
   if (arguments.criterion) chosen.by = from_name<criterion>(criterion_names, *arguments.criterion);
+  if (!arguments.scores.empty()) {
+    SIRFP_EXPECTS(!arguments.criterion, "--scores and --criterion: expected one of them");
+    chosen.by = criterion::given;
+    chosen.scores = arguments.scores;
+  }
   if (arguments.round_to) {
     SIRFP_EXPECTS(*arguments.round_to <= 4096, "--round-to ", *arguments.round_to, ": expected at most 4096");
     chosen.allocation.round_to = static_cast<int>(*arguments.round_to);
@@ -131,7 +139,7 @@ selection resolve(const selection_arguments& arguments, const common_options& co
   return chosen;
 }
 
-std::string name_of(criterion by) { return criterion_names.at(static_cast<std::size_t>(by)); }
+std::string name_of(criterion by) { return by == criterion::given ? "given" : criterion_names.at(static_cast<std::size_t>(by)); }
 
 std::string name_of(compensation how) {
   switch (how) {

@@ -19,6 +19,7 @@ struct selection_arguments {
   std::optional<double> parameters;
   std::optional<std::string> preset;
   std::optional<std::string> criterion;
+  std::string scores;
   std::optional<std::string> allocate;
   std::optional<std::string> compensate;
   std::optional<std::string> scale;
@@ -45,6 +46,7 @@ struct selection {
   bool refit = true;         // instead of plain least squares, where images are at hand
   bool refit_asked = false;  // then they must be
   std::uint64_t seed = 0;
+  std::string scores;  // of criterion::given: an .npz file
   std::vector<std::string> lock;
   bool needs_edges() const noexcept { return by == criterion::pairwise && ranking.edge_weight != 0; }
 };

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 
+import numpy as np
 import photos
 import pytest
 import tiny_networks
@@ -202,7 +203,7 @@ def test_existing_output_is_replaced_and_mask_keeps_the_size(work, tmp_path):
 
 
 def test_inspect_needs_no_images(work):
-    result = good("inspect", work / "net.pt", "--size", "48x64")
+    result = good("inspect", work / "net.pt", "--size", "x".join(map(str, tiny_networks.SIZE)))
     assert result["input"] == [1, 3, 48, 64]
     assert result["parameters"] == tiny_networks.parameters(work / "net.pt")
     assert sum(layer["flops"] for layer in result["layers"]) == pytest.approx(result["flops"])
@@ -210,4 +211,59 @@ def test_inspect_needs_no_images(work):
     assert stem["flops"] == 2 * 16 * 3 * 9 * 24 * 32
     groups = {g["name"]: g for g in result["groups"]}
     assert groups["head"]["locked"] and not groups["stem.0"]["locked"]
-    assert "stem.0" in run("inspect", work / "net.pt", "--size", "48x64").stdout
+    assert "stem.0" in run("inspect", work / "net.pt", "--size", "x".join(map(str, tiny_networks.SIZE))).stdout
+
+
+def scores_of(network) -> dict[str, np.ndarray]:
+    """An importance of every channel of every group: its index, so that low channels go first."""
+    groups = good("inspect", network, "--size", "x".join(map(str, tiny_networks.SIZE)))["groups"]
+    return {g["name"]: np.arange(g["channels"], dtype=np.float32 if i % 2 else np.float64) for i, g in enumerate(groups) if not g["locked"]}
+
+
+def prune_by_scores(work, folder):
+    given = ("--flops", 0.6, "--scores", folder / "scores.npz")
+    return run("prune", work / "net.pt", "--images", work / "images", *given, "-o", folder / "o")
+
+
+def test_scores_of_ones_own(work, tmp_path):
+    np.savez(tmp_path / "scores.npz", **scores_of(work / "net.pt"))
+    target = ("--flops", 0.6, "--scores", tmp_path / "scores.npz", "--allocate", "uniform", "--plan", tmp_path / "plan")
+    good("prune", work / "net.pt", "--images", work / "images", *target, "-o", tmp_path / "slim.pt")
+    cut = [g for g in json.loads((tmp_path / "plan").read_text())["groups"] if not g["locked"]]
+    assert any(g["kept"] != list(range(g["channels"])) for g in cut)
+    assert all(g["kept"] == list(range(g["channels"] - len(g["kept"]), g["channels"])) for g in cut)
+
+
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        (lambda scores: scores.pop("stem.0"), "no scores of group stem.0; expected 16"),
+        (lambda scores: scores.update({"stem.0": np.zeros(15)}), "group stem.0: 15 scores, expected 16"),
+        (lambda scores: scores.update({"stm.0": np.zeros(16)}), "scores of stm.0, which is no group; nearest: stem.0"),
+        (lambda scores: scores.update({"stem.0": np.full(16, np.nan)}), "group stem.0: score nan, expected a finite number"),
+        (lambda scores: scores.update({"stem.0": np.zeros((4, 4))}), "array stem.0: expected float32 or float64 of one dimension"),
+        (lambda scores: scores.update({"stem.0": np.zeros(16, int)}), "array stem.0: expected float32 or float64 of one dimension"),
+    ],
+    ids=["missing", "short", "unknown", "nan", "square", "integers"],
+)
+def test_bad_scores_are_named(work, tmp_path, change, expected):
+    scores = scores_of(work / "net.pt")
+    change(scores)
+    np.savez(tmp_path / "scores.npz", **scores)
+    done = run(
+        "prune", work / "net.pt", "--images", work / "images", "--flops", 0.6, "--scores", tmp_path / "scores.npz", "-o", tmp_path / "o"
+    )
+    assert done.returncode == 2 and expected in done.stderr.splitlines()[-1], done.stderr
+    assert not (tmp_path / "o").exists()
+
+
+def test_scores_that_are_no_npz(work, tmp_path):
+    np.savez_compressed(tmp_path / "compressed", **scores_of(work / "net.pt"))
+    whole = (tmp_path / "compressed.npz").read_bytes()
+    files = {"is compressed: expected what np.savez writes": whole, "not an .npz file": whole[:100], "not an .npz": b""}
+    for expected, content in files.items():
+        (tmp_path / "scores.npz").write_bytes(content)
+        done = run(
+            "prune", work / "net.pt", "--images", work / "images", "--flops", 0.6, "--scores", tmp_path / "scores.npz", "-o", tmp_path / "o"
+        )
+        assert done.returncode == 2 and expected in done.stderr.splitlines()[-1], done.stderr

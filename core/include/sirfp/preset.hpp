@@ -11,7 +11,7 @@
 namespace sirfp {
 
 // joint: METHOD 4; pairwise: METHOD 3; the others score channels one by one and are there to compare with.
-enum class criterion : std::uint8_t { joint, pairwise, l1, batch_norm, fpgm, random };
+enum class criterion : std::uint8_t { joint, pairwise, l1, batch_norm, fpgm, random, given };
 // measured and joint descend calibrated or predicted error curves (curve_allocation.hpp), the others are allocate_widths'.
 enum class width_rule : std::uint8_t { measured, joint, uniform, threshold };
 
