@@ -84,6 +84,7 @@ json json_of(const calibration_options& options) {
   const bool uniform = options.observe.pixel_weights == adapter::observe_options::weighting::uniform;
   return {{"dtype", name_of(options.compute)},
           {"pixel_weights", uniform ? "uniform" : "edge"},
+          {"exact", options.exact},
           {"edges", options.observe.edges},
           {"backbone", options.observe.edges ? options.observe.backbone : ""},
           {"epsilon", options.observe.similarity.epsilon},
@@ -106,7 +107,8 @@ calibration_state empty_state(const session& opened, const image_folder& images,
 void calibrate(const session& opened, image_folder& images, const calibration_options& options, calibration_state& state,
                progress_style style, const std::function<void()>& after_batch) {
   // Not the session's context: a batch is counted whole or not at all, so nothing may stop it on its way into the state.
-  const adapter::observer observer(cpu_context(adapter::aten_executor()), opened.net, opened.captured, opened.graph, options.observe);
+  const context computes = options.exact ? reference_context() : cpu_context(adapter::aten_executor());
+  const adapter::observer observer(computes, opened.net, opened.captured, opened.graph, options.observe);
   const autocast in_half(options.compute);
   std::set<std::string> pending(state.pending.begin(), state.pending.end());
   progress shown(style, "observing", images.count(), "images", images.count() - static_cast<std::int64_t>(pending.size()));

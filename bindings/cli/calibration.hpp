@@ -15,6 +15,7 @@ namespace sirfp::cli {
 struct calibration_options {
   adapter::observe_options observe;
   c10::ScalarType compute = c10::kFloat;  // type of the forward passes; the sums are fp64 always
+  bool exact = false;                     // products in fp64 too, by the reference backend's plain loops
 };
 
 struct calibration_arguments {

@@ -176,6 +176,11 @@ channel_choice choose_channels(const session& opened, calibration_state& state, 
   }
   study made = study_of(opened, state, chosen);
   allocation widths;
+  if (chosen.lossless) {
+    const channel_mask mask = lossless_set(opened.context, opened.graph, made.sites);
+    const channel_mask full = full_mask(opened.graph);
+    return {std::move(made.ranking), {mask, model.evaluate(full), model.evaluate(mask), "what costs nothing"}};
+  }
   if (chosen.widths == width_rule::measured) {
     const sensitivity_record& record = sensitivity_of(opened, state, chosen, made.curves, sample, style);
     const auto errors = calibrate_curves(made.curves, points_of(opened.graph, record, made.curves));

@@ -27,6 +27,7 @@ struct observe_arguments {
   std::string output;
   bool resume = false;
   bool no_sensitivity = false;
+  bool exact = false;
 };
 
 calibration_state start_or_resume(const observe_arguments& arguments, const session& opened, const checkpoint& saved,
@@ -88,7 +89,8 @@ void observe(const observe_arguments& arguments) {
 
   const selection prepared_for = resolve_preset(arguments.selection, arguments.common);
   const bool edges = arguments.calibration.edges || prepared_for.needs_edges();
-  const calibration_options options = resolve(arguments.calibration, edges, arguments.selection.backbone);
+  calibration_options options = resolve(arguments.calibration, edges, arguments.selection.backbone);
+  options.exact = arguments.exact;
   checkpoint saved(arguments.output, seconds, run_record(images, arguments.selection.lock));
   calibration_state state = start_or_resume(arguments, opened, saved, empty_state(opened, images, options));
   try {
@@ -119,6 +121,7 @@ action add_observe(CLI::App& app) {
   add_preset_options(app, arguments->selection);
   add_lock_option(app, arguments->selection.lock);
   app.add_flag("--edges", arguments->calibration.edges, "also the edge scores that --preset paper needs");
+  app.add_flag("--exact", arguments->exact, "products in double precision by plain loops, for plan --lossless; slow");
   app.add_flag("--no-sensitivity", arguments->no_sensitivity,
                "only the forward passes; plan --images measures the groups' sensitivity then");
   add_calibration_options(app, arguments->calibration);

@@ -47,6 +47,8 @@ void plan_command(const plan_arguments& arguments) {
   expect_state_of(opened, state, arguments.state);
   expect_prunable(opened);
   expect_backbone(opened, chosen.ranking.backbone);
+  SIRFP_EXPECTS(!chosen.lossless || part_of(state.options, "observe", arguments.state).value("exact", false), arguments.state,
+                ": its sums are not exact enough for --lossless: expected sirfp observe --exact");
   announce(style, "planning");
   const auto sample = [&] {
     SIRFP_EXPECTS(images, arguments.state, ": holds no sensitivity for --criterion ", name_of(chosen.by),
@@ -56,7 +58,7 @@ void plan_command(const plan_arguments& arguments) {
   plan made = plan_from_state(opened, state, chosen, arguments.state, sample, style);
   announce(style, "compensating");
   adapter::compensated_weights weights = chosen.refit && images ? refit_plan(opened, made, inputs_of(*images, 0), style)
-                                                                : compensate_plan(opened, made, state, chosen.compensate);
+                                                                : compensate_plan(opened, made, state, chosen.compensate, chosen.lambda());
   if (chosen.refit && !images)
     weights.notes.emplace_back("compensated by plain least squares; with --images DIR it is refitted layer by layer");
 

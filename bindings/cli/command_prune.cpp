@@ -104,7 +104,9 @@ void prune(const prune_arguments& arguments) {
   expect_reachable(opened, chosen);
   check_interrupt();
 
-  const calibration_options calibration = resolve(arguments.calibration, chosen.needs_edges(), chosen.ranking.backbone);
+  calibration_options calibration = resolve(arguments.calibration, chosen.needs_edges(), chosen.ranking.backbone);
+  calibration.exact = chosen.lossless;
+  calibration.observe.similarities = chosen.by == criterion::pairwise;
   calibration_state state = empty_state(opened, images, calibration);
   calibrate(opened, images, calibration, state, style);
 
@@ -112,8 +114,8 @@ void prune(const prune_arguments& arguments) {
   plan made = plan_from_state(
       opened, state, chosen, "the calibration", [&] { return inputs_of(images, sensitivity_images); }, style);
   announce(style, "compensating and slimming");
-  const adapter::compensated_weights weights =
-      chosen.refit ? refit_plan(opened, made, inputs_of(images, 0), style) : compensate_plan(opened, made, state, chosen.compensate);
+  const adapter::compensated_weights weights = chosen.refit ? refit_plan(opened, made, inputs_of(images, 0), style)
+                                                            : compensate_plan(opened, made, state, chosen.compensate, chosen.lambda());
   const auto calibrated = static_cast<std::int64_t>(state.images.size());
   state = {};  // may be as large as the network; not needed any more
   const adapter::network masked = adapter::masked_network(opened.net, opened.captured, opened.graph, made, weights);

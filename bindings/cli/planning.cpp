@@ -37,7 +37,7 @@ std::string now_text() {
 }  // namespace
 
 void expect_reachable(const session& opened, const selection& chosen) {
-  if (chosen.widths == width_rule::threshold) return;
+  if (chosen.lossless || chosen.widths == width_rule::threshold) return;
   const cost_model model(opened.captured.ops, opened.graph);
   allocate_widths(model, opened.graph, ranking_of_nothing(opened.graph), chosen.allocation);
 }
@@ -74,10 +74,11 @@ adapter::compensated_weights rounded_as_stored(adapter::compensated_weights weig
 
 }  // namespace
 
-adapter::compensated_weights compensate_plan(const session& opened, const plan& made, const calibration_state& state, compensation how) {
+adapter::compensated_weights compensate_plan(const session& opened, const plan& made, const calibration_state& state, compensation how,
+                                             double lambda) {
   check_interrupt();
-  return rounded_as_stored(adapter::compensate(opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), state.sites, how),
-                           opened);
+  return rounded_as_stored(
+      adapter::compensate(opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), state.sites, how, lambda), opened);
 }
 
 adapter::compensated_weights refit_plan(const session& opened, const plan& made, const std::vector<at::Tensor>& batches,

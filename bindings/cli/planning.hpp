@@ -24,7 +24,8 @@ plan plan_from_state(const session& opened, calibration_state& state, const sele
                      const batch_source& sample, progress_style style);
 
 // Compensated weights, rounded to the type in which the network is stored, so that nothing is lost when it is saved.
-adapter::compensated_weights compensate_plan(const session& opened, const plan& made, const calibration_state& state, compensation how);
+adapter::compensated_weights compensate_plan(const session& opened, const plan& made, const calibration_state& state, compensation how,
+                                             double lambda = 1e-3);
 // The same by the sequential refit, which needs the images again.
 adapter::compensated_weights refit_plan(const session& opened, const plan& made, const std::vector<at::Tensor>& batches,
                                         progress_style style);

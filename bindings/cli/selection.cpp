@@ -50,10 +50,21 @@ std::string name_of(redundancy_scale scale) {
 
 void set_target(const selection_arguments& arguments, allocation_options& options) {
   SIRFP_EXPECTS(arguments.flops || arguments.parameters,
-                "no target: expected --flops F or --params F, the fraction that remains, such as --flops 0.5");
+                "no target: expected --flops F or --params F, the fraction that remains, such as --flops 0.5 (or --lossless)");
   SIRFP_EXPECTS(!arguments.flops || !arguments.parameters, "--flops and --params: expected one of them");
   options.budget = arguments.flops ? budget_kind::flops : budget_kind::parameters;
   options.fraction = arguments.flops ? *arguments.flops : *arguments.parameters;
+}
+
+// Nothing is weighed against anything: the options that do make no sense.
+void make_lossless(const selection_arguments& arguments, selection& chosen) {
+  SIRFP_EXPECTS(!arguments.flops && !arguments.parameters,
+                "--lossless: expected without --flops and --params; it removes what costs nothing");
+  SIRFP_EXPECTS(!arguments.preset && !arguments.criterion && arguments.scores.empty() && !arguments.allocate && !arguments.compensate &&
+                    !arguments.refit && !arguments.round_to && arguments.keep.empty(),
+                "--lossless: expected with no option of how to remove but --lock");
+  chosen.lossless = true;
+  chosen.refit = false;
 }
 
 }  // namespace
@@ -81,6 +92,7 @@ void add_compensation_option(CLI::App& app, std::optional<std::string>& value) {
 void add_selection_options(CLI::App& app, selection_arguments& arguments) {
   add_fraction(app, "--flops", arguments.flops, "fraction of the FLOPs that remains: 0.4 keeps 40%")->group(group);
   add_fraction(app, "--params", arguments.parameters, "fraction of the parameters that remains")->group(group);
+  app.add_flag("--lossless", arguments.lossless, "instead of a target: only what is dead, a duplicate, or a sum of others")->group(group);
   add_preset_options(app, arguments);
   add_choice(app, "--criterion", arguments.criterion, criterion_names, "what goes first (default joint: what the others together predict)")
       ->group(group);
@@ -114,13 +126,16 @@ selection resolve_preset(const selection_arguments& arguments, const common_opti
 
 selection resolve(const selection_arguments& arguments, const common_options& common) {
   selection chosen = resolve_preset(arguments, common);
-  set_target(arguments, chosen.allocation);
+  if (arguments.lossless)
+    make_lossless(arguments, chosen);
+  else
+    set_target(arguments, chosen.allocation);
   chosen.allocation.keep = arguments.keep;
   if (arguments.scale) chosen.ranking.scale = scale_from(*arguments.scale);
   if (arguments.compensate) chosen.compensate = compensation_from(*arguments.compensate);
   chosen.refit_asked = arguments.refit.value_or(false);
   SIRFP_EXPECTS(!chosen.refit_asked || chosen.compensate == compensation::least_squares, "--refit: expected with --compensate ls");
-  chosen.refit = arguments.refit.value_or(chosen.refit) && chosen.compensate == compensation::least_squares;
+  chosen.refit = arguments.refit.value_or(chosen.refit) && !chosen.lossless && chosen.compensate == compensation::least_squares;
   if (arguments.criterion) chosen.by = from_name<criterion>(criterion_names, *arguments.criterion);
   if (!arguments.scores.empty()) {
     SIRFP_EXPECTS(!arguments.criterion, "--scores and --criterion: expected one of them");
@@ -164,7 +179,9 @@ json json_of(const selection& chosen) {
   json keep = json::array();
   for (const auto& [pattern, share] : chosen.allocation.keep) keep.push_back({{"pattern", pattern}, {"share", share}});
   return {{"preset", chosen.preset},
-          {"budget", chosen.allocation.budget == budget_kind::flops ? "flops" : "params"},
+          {"budget", chosen.lossless                                  ? "lossless"
+                     : chosen.allocation.budget == budget_kind::flops ? "flops"
+                                                                      : "params"},
           {"fraction", chosen.allocation.fraction},
           {"criterion", name_of(chosen.by)},
           {"redundancy_scale", name_of(chosen.ranking.scale)},

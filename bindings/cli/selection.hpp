@@ -17,6 +17,7 @@ namespace sirfp::cli {
 struct selection_arguments {
   std::optional<double> flops;
   std::optional<double> parameters;
+  bool lossless = false;
   std::optional<std::string> preset;
   std::optional<std::string> criterion;
   std::string scores;
@@ -43,11 +44,14 @@ struct selection {
   ranking_options ranking;
   allocation_options allocation;
   compensation compensate = compensation::least_squares;
+  bool lossless = false;     // no target: what the others determine goes
   bool refit = true;         // instead of plain least squares, where images are at hand
   bool refit_asked = false;  // then they must be
   std::uint64_t seed = 0;
   std::string scores;  // of criterion::given: an .npz file
   std::vector<std::string> lock;
+  // Of the covariances' inverse (METHOD 4).
+  double lambda() const noexcept { return lossless ? 1e-12 : 1e-3; }
   bool needs_edges() const noexcept { return by == criterion::pairwise && ranking.edge_weight != 0; }
 };
 

@@ -146,26 +146,44 @@ numbering number_blocks(const channel_graph& graph, const channel_mask& widths) 
   return made;
 }
 
-}  // namespace
+numbered_sites sites_of_all(const numbering& numbered, std::span<const joint_site> sites) {
+  return {sites, [&](channel_ref c) {
+            return c.group < 0 ? -1 : numbered.number[static_cast<std::size_t>(c.group)][static_cast<std::size_t>(c.channel)];
+          }};
+}
 
-channel_mask joint_sets(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites, const channel_mask& widths,
-                        double lambda) {
-  const numbering numbered = number_blocks(graph, widths);
-  const numbered_sites held(sites, [&](channel_ref c) {
-    return c.group < 0 ? -1 : numbered.number[static_cast<std::size_t>(c.group)][static_cast<std::size_t>(c.channel)];
-  });
-  if (held.empty()) return widths;
-  const std::vector<schur_site> views = held.views();
-  const schur_elimination removed = eliminate_joint(ctx, numbered.total, views, {.lambda = lambda, .quotas = numbered.quotas});
+// `mask` with exactly the numbered channels of `removed` gone.
+channel_mask without(channel_mask mask, const numbering& numbered, const std::vector<std::int32_t>& removed) {
   std::vector<std::uint8_t> gone(static_cast<std::size_t>(numbered.total), 0);
-  for (const std::int32_t c : removed.order) gone[static_cast<std::size_t>(c)] = 1;
-  channel_mask mask = widths;
-  for (std::size_t g = 0; g < graph.groups.size(); ++g)
+  for (const std::int32_t c : removed) gone[static_cast<std::size_t>(c)] = 1;
+  for (std::size_t g = 0; g < mask.size(); ++g)
     for (std::size_t c = 0; c < mask[g].size(); ++c) {
       const std::int32_t number = numbered.number[g][c];
       if (number >= 0) mask[g][c] = gone[static_cast<std::size_t>(number)] == 0 ? 1 : 0;
     }
   return mask;
+}
+
+}  // namespace
+
+channel_mask joint_sets(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites, const channel_mask& widths,
+                        double lambda) {
+  const numbering numbered = number_blocks(graph, widths);
+  const numbered_sites held = sites_of_all(numbered, sites);
+  if (held.empty()) return widths;
+  return without(widths, numbered, eliminate_joint(ctx, numbered.total, held.views(), {.lambda = lambda, .quotas = numbered.quotas}).order);
+}
+
+channel_mask lossless_set(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites, double lambda, double limit) {
+  channel_mask all_but_one = full_mask(graph);
+  for (std::size_t g = 0; g < graph.groups.size(); ++g)
+    if (!graph.groups[g].locked && graph.groups[g].blocks == 1)
+      std::fill(all_but_one[g].begin() + 1, all_but_one[g].end(), std::uint8_t{0});
+  const numbering numbered = number_blocks(graph, all_but_one);
+  const numbered_sites held = sites_of_all(numbered, sites);
+  if (held.empty()) return full_mask(graph);
+  const schur_options options{.lambda = lambda, .cost_limit = limit, .quotas = numbered.quotas};
+  return without(full_mask(graph), numbered, eliminate_joint(ctx, numbered.total, held.views(), options).order);
 }
 
 }  // namespace sirfp

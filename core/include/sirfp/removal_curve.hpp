@@ -45,6 +45,12 @@ std::vector<ranked_unit> ranking_of(const channel_graph& graph, std::span<const 
 channel_mask joint_sets(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites, const channel_mask& widths,
                         double lambda = 1e-3);
 
+// The full mask without the channels that are dead, duplicates of others or sums of others: those whose removal costs at most `limit` of
+// tr(M Sigma) at each of their sites, all groups interleaved. Every group keeps a channel; groups with blocks stay whole. Expects
+// covariances whose sums were kept in double precision.
+channel_mask lossless_set(const context& ctx, const channel_graph& graph, std::span<const joint_site> sites, double lambda = 1e-12,
+                          double limit = 1e-9);
+
 // Cumulated curves E_g(t), t = 0 .. order.size(), in units of output error: c_g * r with r = measured / predicted at the points (clipped to
 // 1e-3 .. 1e3 of all groups' median; where the prediction is below 1e-9 of the group's total, the nearest valid r), log r interpolated
 // linearly in t between the points and constant beyond them, made monotone. A group without points gets the median ratio.
