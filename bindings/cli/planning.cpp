@@ -117,12 +117,13 @@ void expect_state_of(const session& opened, const calibration_state& state, cons
 std::filesystem::path weights_path_of(const std::filesystem::path& plan_path) { return plan_path.string() + ".safetensors"; }
 
 loaded_plan open_plan(const std::filesystem::path& path) {
-  loaded_plan opened{path, plan_from_json(read_text(path), path.string()), {}, compensation::none, {}};
+  loaded_plan opened{path, plan_from_json(read_text(path), path.string()), {}, compensation::none, 1e-3, {}};
   const json selection = part_of(opened.content.options, "selection", path.string());
   const json calibration = part_of(opened.content.options, "calibration", path.string());
   try {
     selection.at("lock").get_to(opened.lock);
     opened.compensate = compensation_from(selection.at("compensate").get<std::string>());
+    if (selection.at("budget") == "lossless") opened.lambda = 1e-12;
     opened.image_record = calibration.at("images");
   } catch (const json::exception& problem) {
     throw invalid_argument(text(path.string(), ": its options make no sense: ", problem.what()));
@@ -148,7 +149,7 @@ adapter::compensated_weights weights_of(const session& opened, const loaded_plan
   }
   SIRFP_EXPECTS(state, opened_plan.path.string(), ": compensation ", name_of(how),
                 " needs moments: give --state STATE, or --images DIR to measure them, or --compensate none");
-  return compensate_plan(opened, made, *state, how);
+  return compensate_plan(opened, made, *state, how, opened_plan.lambda);
 }
 
 }  // namespace sirfp::cli

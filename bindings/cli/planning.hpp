@@ -46,6 +46,7 @@ struct loaded_plan {
   plan content;
   std::vector<std::string> lock;  // as the plan was made with
   compensation compensate = compensation::none;
+  double lambda = 1e-3;
   json image_record;
 };
 loaded_plan open_plan(const std::filesystem::path& path);
