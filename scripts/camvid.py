@@ -159,7 +159,8 @@ def section(study: Study) -> list[str]:
         "",
     ]
     lines += [f"![mIoU over FLOPs]({network.name}.svg)", ""]
-    if network.grid:
+    cells = [(c, w, f, k) for f in GRID_FRACTIONS for w in GRID_WIDTHS for c in GRID_CRITERIA for k in GRID_COMPENSATION]
+    if network.grid and any(study.finished(f, grid_options(c, w, k)) for c, w, f, k in cells):
         lines += ["mIoU (agreement, %) by criterion, widths and compensation:", ""]
         columns = [(f, c) for f in GRID_FRACTIONS for c in GRID_COMPENSATION]
         lines.append("| criterion | widths | " + " | ".join(f"{c}, {f}" for f, c in columns) + " |")
