@@ -195,3 +195,23 @@ def test_states_that_do_not_belong_together_do_not_merge(work, whole, tmp_path):
     assert "expected at least two" in refused(2, "merge", whole, "-o", tmp_path / "sum")
     assert "is an input" in refused(2, "merge", whole, tmp_path / "bgr.state", "-o", whole)
     assert not (tmp_path / "sum").exists()
+
+
+def test_sensitivity_is_kept_and_lost_in_a_merge(tmp_path):
+    net, photo_folder = tiny_networks.tiny(tmp_path / "net.pt"), tmp_path / "photos"
+    photos.folder(photo_folder, 4)
+    files = sorted(photo_folder.iterdir())
+    for part, chosen in {"one": files[:2], "two": files[2:]}.items():
+        (tmp_path / part).mkdir()
+        for file in chosen:
+            (tmp_path / part / file.name).symlink_to(file)
+        answer = good("observe", net, "--images", tmp_path / part, "-o", tmp_path / f"{part}.state")
+        assert answer["sensitivity"] == ["joint"]
+    good("plan", net, tmp_path / "one.state", "--flops", 0.6, "-o", tmp_path / "plan")  # without images
+    good("merge", tmp_path / "one.state", tmp_path / "two.state", "-o", tmp_path / "both.state")
+    line = refused(2, "plan", net, tmp_path / "both.state", "--flops", 0.6, "-o", tmp_path / "no.plan")
+    assert "holds no sensitivity for --criterion joint; expected --images DIR" in line
+    good("plan", net, tmp_path / "both.state", "--images", photo_folder, "--flops", 0.6, "-o", tmp_path / "plan2")
+    good("plan", net, tmp_path / "both.state", "--allocate", "joint", "--flops", 0.6, "-o", tmp_path / "plan3")
+    line = refused(2, "plan", net, tmp_path / "one.state", "--flops", 0.6, "--refit", "-o", tmp_path / "no.plan")
+    assert "--refit: expected with --images DIR" in line
