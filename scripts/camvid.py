@@ -107,7 +107,7 @@ class Study:
     def compute(self, fraction: float, options: tuple) -> dict:
         plan, slim, val = WORK / "row.plan", WORK / "row.pt", self.data / "val"
         try:
-            _, seconds = sirfp("plan", self.net, self.state, "--images", self.calibration, "--flops", fraction, *options, "-o", plan)
+            sirfp("plan", self.net, self.state, "--images", self.calibration, "--flops", fraction, *options, "-o", plan)
             applied, _ = sirfp("apply", self.net, plan, "--images", self.calibration, "-o", slim)
         except RefusedError as refusal:
             return {"refused": str(refusal)}
@@ -121,7 +121,6 @@ class Study:
             "miou": 100 * found["mean_iou"]["after"],
             "agreement": 100 * found["agreement"]["share"],
             "difference": applied["masked_vs_slim"]["relative"],
-            "plan_seconds": seconds,
         }
 
 
@@ -131,11 +130,11 @@ def grid_options(criterion: str, widths: str, compensation: str) -> tuple:
 
 def budget_line(preset: str, fraction: float, row: dict | None) -> str:
     if row is None:
-        return f"| {preset} | {fraction} | not run | | | | | |"
+        return f"| {preset} | {fraction} | not run | | | | |"
     if "refused" in row:
-        return f"| {preset} | {fraction} | refused: {row['refused']} | | | | | |"
+        return f"| {preset} | {fraction} | refused: {row['refused']} | | | | |"
     cells = [preset, fraction, f"{row['flops']:.3f}", f"{row['parameters']:.3f}", f"{row['miou']:.2f}", f"{row['agreement']:.2f}"]
-    return "| " + " | ".join(map(str, [*cells, f"{row['difference']:.1e}", f"{row['plan_seconds']:.0f}"])) + " |"
+    return "| " + " | ".join(map(str, [*cells, f"{row['difference']:.1e}"])) + " |"
 
 
 def grid_cell(row: dict | None) -> str:
@@ -153,8 +152,8 @@ def section(study: Study) -> list[str]:
         verdict = "reproduced" if abs(dense - network.published) <= REPRODUCED_WITHIN else "**not reproduced**"
         lines += [f"The original scores mIoU {dense:.2f} here; {network.published} was published with it ({verdict}).", ""]
     lines += [
-        "| preset | target | FLOPs left | parameters left | mIoU | agreement, % | difference | plan, s |",
-        "|---|---|---|---|---|---|---|---|",
+        "| preset | target | FLOPs left | parameters left | mIoU | agreement, % | difference |",
+        "|---|---|---|---|---|---|---|",
         *(budget_line(p, f, r) for (p, f), r in rows.items()),
         "",
     ]
@@ -191,7 +190,7 @@ def write_page(studies: list[Study]) -> None:
         f"Made by `make camvid` ({machine.line()}).",
         "Two networks trained on CamVid, pruned to a share of their FLOPs with 32 training images (every eleventh of the sorted list), and",
         "scored on the 101 validation images, no training in between. Agreement: pixels with the original network's class. Difference:",
-        "max |masked - slim| / max |original|. Plan: `sirfp plan` from the shared state, with the refit where there is one.",
+        "max |masked - slim| / max |original|.",
         "",
     ]
     for study in studies:
