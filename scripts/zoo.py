@@ -54,17 +54,17 @@ def row(name: str, build, work: pathlib.Path, images: pathlib.Path) -> tuple[str
     zoo_networks.write(name, build, net)
     size = ("--size", f"{zoo_networks.SIZE}x{zoo_networks.SIZE}")
     try:
-        answer, seconds = sirfp("prune", net, "--images", images, *size, "--flops", 0.5, *QUICK, "-o", slim, "--plan", plan, timeout=600)
+        answer, _ = sirfp("prune", net, "--images", images, *size, "--flops", 0.5, *QUICK, "-o", slim, "--plan", plan, timeout=600)
         sirfp("apply", net, plan, "--mask", "-o", masked, timeout=600)
     except RefusedError as refusal:
-        return f"| {name} | refused: {refusal} | | | | |", refusal.status in (1, 2)
+        return f"| {name} | refused: {refusal} | | | |", refusal.status in (1, 2)
     except subprocess.TimeoutExpired:
-        return f"| {name} | **no answer in ten minutes** | | | | |", False
+        return f"| {name} | **no answer in ten minutes** | | | |", False
     measured = difference(net, masked, slim)
     passed = max(measured, answer["masked_vs_slim"]["relative"]) <= TOLERANCE
     before, after = answer["flops"]["before"], answer["flops"]["after"]
     verdict = "masked = slimmed" if passed else "**masked and slimmed differ**"
-    return f"| {name} | {verdict} | {before / 1e9:.2f} | {after / before:.3f} | {measured:.1e} | {seconds:.1f} |", passed
+    return f"| {name} | {verdict} | {before / 1e9:.2f} | {after / before:.3f} | {measured:.1e} |", passed
 
 
 def main() -> int:
@@ -89,8 +89,8 @@ Architectures of torchvision and segmentation-models-pytorch with random weights
 {zoo_networks.SIZE}x{zoo_networks.SIZE}, pruned to half their FLOPs (`--allocate joint --no-refit`) on four images of noise. "Difference" is
 max |masked - slim| / max |original| of the saved files in plain PyTorch; a network passes at {TOLERANCE:g} or below.
 
-| network | outcome | GFLOPs | remain | difference | prune, s |
-|---|---|---|---|---|---|
+| network | outcome | GFLOPs | remain | difference |
+|---|---|---|---|---|
 """ + "".join(f"{r}\n" for r in rows)
     if not args.only:
         args.out.write_text(page)
