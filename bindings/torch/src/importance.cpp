@@ -2,11 +2,14 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "slices.hpp"
 
 namespace sirfp::adapter {
 namespace {
 
+constexpr std::size_t addmm_weight_argument = 2;
 constexpr std::size_t weight_argument = 1;  // of convolutions, linear and BatchNorm
 constexpr std::size_t transposed_argument =
     6;  // aten::_convolution(input, weight, bias, stride, padding, dilation, transposed, ..., groups)
@@ -21,15 +24,15 @@ at::Tensor tensor_argument(const network& net, const captured_network& captured,
 
 // One row a filter, in the order of the layer's channels.
 at::Tensor filters_of(const network& net, const captured_network& captured, const op& producer) {
-  at::Tensor weight = tensor_argument(net, captured, producer, weight_argument);
+  if (producer.name == "aten::addmm") return tensor_argument(net, captured, producer, addmm_weight_argument).t();
+  const at::Tensor weight = tensor_argument(net, captured, producer, weight_argument);
+  if (producer.name == "aten::matmul" || producer.name == "aten::mm") return weight.t();
   const bool named = producer.name.starts_with("aten::conv_transpose");
   const bool flagged =
       producer.arguments.size() > groups_argument && producer.arguments[transposed_argument].ints == std::vector<std::int64_t>{1};
-  if (named || flagged) {
-    const std::int64_t groups = producer.arguments.at(named ? transpose_groups_argument : groups_argument).ints.at(0);
-    weight = weight.unflatten(0, {groups, -1}).transpose(1, 2).flatten(0, 1);  // [groups, in, out, ...] -> [groups * out, in, ...]
-  }
-  return weight.flatten(1);
+  if (!named && !flagged) return weight.flatten(1);
+  const std::int64_t groups = producer.arguments.at(named ? transpose_groups_argument : groups_argument).ints.at(0);
+  return weight.unflatten(0, {groups, -1}).transpose(1, 2).flatten(0, 1).flatten(1);  // [groups * in, out, ...] -> [groups * out, ...]
 }
 
 at::Tensor scores_of(const network& net, const captured_network& captured, const observed_layer& layer, weight_criterion how) {
@@ -48,12 +51,14 @@ std::vector<std::vector<double>> weight_scores(const network& net, const capture
                                                weight_criterion how) {
   std::vector<std::vector<double>> all;
   for (const channel_group& group : graph.groups) all.emplace_back(static_cast<std::size_t>(group.channels), 0.0);
+  const auto can_be_cut = [&](channel_ref c) { return c.group >= 0 && !graph.groups[static_cast<std::size_t>(c.group)].locked; };
   for (const observed_layer& layer : graph.layers) {
+    if (std::none_of(layer.layout.begin(), layer.layout.end(), can_be_cut)) continue;  // its weight may be computed, and nobody asks
     const at::Tensor scores = scores_of(net, captured, layer, how);
     const double mean = scores.mean().item<double>();
     for (std::size_t i = 0; i < layer.layout.size(); ++i) {
       const channel_ref c = layer.layout[i];
-      if (c.group < 0 || mean <= 0) continue;
+      if (!can_be_cut(c) || mean <= 0) continue;
       all[static_cast<std::size_t>(c.group)][static_cast<std::size_t>(c.channel)] +=
           scores[static_cast<std::int64_t>(i)].item<double>() / mean;
     }

@@ -15,7 +15,8 @@ enum class weight_criterion : std::uint8_t {
 };
 
 // [group][channel], larger is more important. Each layer's scores are divided by their mean, so that layers of one group can be added;
-// a channel's score is the sum over the layers and positions that make it.
+// a channel's score is the sum over the layers and positions that make it. Locked groups score 0. Throws invalid_argument for a weight that
+// the network computes.
 std::vector<std::vector<double>> weight_scores(const network& net, const captured_network& captured, const channel_graph& graph,
                                                weight_criterion how);
 
