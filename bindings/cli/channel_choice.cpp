@@ -1,11 +1,9 @@
 #include "channel_choice.hpp"
 
 #include <memory>
-#include <optional>
 #include <random>
 
 #include "interrupt.hpp"
-#include "npz.hpp"
 #include "sirfp/adapter/importance.hpp"
 #include "sirfp/adapter/joint.hpp"
 #include "sirfp/curve_allocation.hpp"
@@ -27,8 +25,9 @@ std::vector<std::vector<double>> random_scores(const channel_graph& graph, std::
 }
 
 // --scores: every group that may be cut must be there, with as many scores as it has channels.
-std::vector<std::vector<double>> given_scores(const channel_graph& graph, const std::string& path) {
-  std::map<std::string, std::vector<double>> read = read_npz(path);
+std::vector<std::vector<double>> given_scores(const channel_graph& graph, const selection& chosen) {
+  const std::string& path = chosen.scores_file;
+  std::map<std::string, std::vector<double>> read = chosen.scores;
   std::vector<std::vector<double>> all;
   std::vector<std::string> names;
   for (const channel_group& group : graph.groups) {
@@ -59,7 +58,7 @@ std::vector<ranked_unit> rank(const session& opened, const calibration_state& st
     case criterion::random:
       return rank_by_scores(opened.graph, random_scores(opened.graph, chosen.seed));
     case criterion::given:
-      return rank_by_scores(opened.graph, given_scores(opened.graph, chosen.scores));
+      return rank_by_scores(opened.graph, given_scores(opened.graph, chosen));
     case criterion::pairwise:
     case criterion::joint:  // ranked by its curves
       break;
@@ -119,7 +118,7 @@ study study_of(const session& opened, const calibration_state& state, const sele
 // Orders of different seeds or files are different criteria. (A given one is never kept in a file: only `observe` writes states.)
 std::string key_of(const selection& chosen) {
   if (chosen.by == criterion::random) return text("random-", chosen.seed);
-  return chosen.by == criterion::given ? text("given ", chosen.scores) : name_of(chosen.by);
+  return chosen.by == criterion::given ? text("given ", chosen.scores_file) : name_of(chosen.by);
 }
 
 const sensitivity_record& sensitivity_of(const session& opened, calibration_state& state, const selection& chosen,
@@ -157,6 +156,10 @@ std::vector<sensitivity_curve> points_of(const channel_graph& graph, const sensi
 }
 
 }  // namespace
+
+void expect_scores_of(const session& opened, const selection& chosen) {
+  if (chosen.by == criterion::given) given_scores(opened.graph, chosen);
+}
 
 void measure_sensitivity(const session& opened, calibration_state& state, const selection& chosen, const batch_source& sample,
                          progress_style style) {

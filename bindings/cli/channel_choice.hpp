@@ -26,6 +26,9 @@ struct channel_choice {
 channel_choice choose_channels(const session& opened, calibration_state& state, const selection& chosen, const batch_source& sample,
                                progress_style style);
 
+// Throws invalid_argument unless --scores, where it was given, fits the network's groups.
+void expect_scores_of(const session& opened, const selection& chosen);
+
 // Measures the sensitivity of a criterion's orders, unless the state has it.
 void measure_sensitivity(const session& opened, calibration_state& state, const selection& chosen, const batch_source& sample,
                          progress_style style);

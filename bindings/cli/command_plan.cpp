@@ -32,8 +32,10 @@ std::vector<std::int64_t> input_shape_of(const calibration_state& state, const s
 
 void plan_command(const plan_arguments& arguments) {
   const selection chosen = resolve(arguments.selection, arguments.common);
-  check_output("-o", arguments.output, {arguments.network, arguments.state});
-  check_output("-o", weights_path_of(arguments.output), {arguments.network, arguments.state});
+  std::vector<std::filesystem::path> inputs = {arguments.network, arguments.state};
+  if (!arguments.selection.scores.empty()) inputs.emplace_back(arguments.selection.scores);
+  check_output("-o", arguments.output, inputs);
+  check_output("-o", weights_path_of(arguments.output), inputs);
   SIRFP_EXPECTS(!chosen.refit_asked || !arguments.images.folder.empty(), "--refit: expected with --images DIR, to run both networks on");
   set_up_computing(arguments.common);
   const progress_style style = arguments.common.progress();
@@ -94,12 +96,10 @@ action add_plan(CLI::App& app) {
   add_selection_options(app, arguments->selection);
   add_image_options(app, arguments->images, images_are::optional, default_images);
   add_common_options(app, arguments->common);
-  app.footer(R"(Examples:
+  app.footer(std::string(R"(Examples:
   sirfp plan net.pt net.state --flops 0.5 -o net.plan
-  sirfp plan net.pt net.state --params 0.3 --keep 'encoder.layer1*=0.8' --lock 'head.*' -o net.plan
---criterion: joint (what the others together predict), pairwise (what single others repeat); to compare with: l1 (small filters), bn (small
-BatchNorm factors), fpgm (filters near the others), random (--seed).
---allocate: measured (by the measured loss of each group), joint (by the predicted one), uniform (one share), threshold (one on all scores).)");
+  sirfp plan net.pt net.state --params 0.3 --keep 'encoder.layer1*=0.8' --lock 'head.*' -o net.plan)") +
+             selection_footer);
   return [arguments] { plan_command(*arguments); };
 }
 

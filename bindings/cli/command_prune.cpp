@@ -34,10 +34,13 @@ struct proofs {
 };
 
 void check_outputs(const prune_arguments& arguments) {
-  check_output("-o", arguments.output, {arguments.network});
+  std::vector<std::filesystem::path> inputs = {arguments.network};
+  if (!arguments.selection.scores.empty()) inputs.emplace_back(arguments.selection.scores);
+  check_output("-o", arguments.output, inputs);
   if (arguments.plan.empty()) return;
-  check_output("--plan", arguments.plan, {arguments.network, arguments.output});
-  check_output("--plan", weights_path_of(arguments.plan), {arguments.network, arguments.output});
+  inputs.emplace_back(arguments.output);
+  check_output("--plan", arguments.plan, inputs);
+  check_output("--plan", weights_path_of(arguments.plan), inputs);
 }
 
 std::vector<written_file> write_all(const prune_arguments& arguments, plan& made, const adapter::compensated_weights& weights,
@@ -101,6 +104,7 @@ void prune(const prune_arguments& arguments) {
   const session opened(std::move(net), images.example(), chosen.lock);
   expect_prunable(opened);
   expect_backbone(opened, chosen.ranking.backbone);
+  expect_scores_of(opened, chosen);
   expect_reachable(opened, chosen);
   check_interrupt();
 
@@ -144,17 +148,15 @@ action add_prune(CLI::App& app) {
   add_calibration_options(app, arguments->calibration);
   add_image_options(app, arguments->images, images_are::required, default_images);
   add_common_options(app, arguments->common);
-  app.footer(R"(Examples:
+  app.footer(std::string(R"(Examples:
   sirfp prune net.pt --images photos --flops 0.5 -o small.pt
   sirfp prune net.pt --images photos --size 512x1024 --flops 0.4 --lock 'head.*' -o small.pt --plan small.plan
   sirfp prune espnet.pt --images photos --bgr --scale 1 --mean 110.331,108.409,105.034 \
       --std 18391.875,18535.695,17825.265 --flops 0.8 -o small.pt
 NET is TorchScript: torch.jit.trace(model.eval(), torch.rand(1, 3, 360, 480)).save("net.pt"). It is never changed.
 Before OUT is written, the slim network is compared with the masked one on real input; above 1e-4 of the largest
-output nothing is written and the exit code is 1.
---criterion: joint (what the others together predict), pairwise (what single others repeat); to compare with: l1 (small filters), bn (small
-BatchNorm factors), fpgm (filters near the others), random (--seed).
---allocate: measured (by the measured loss of each group), joint (by the predicted one), uniform (one share), threshold (one on all scores).)");
+output nothing is written and the exit code is 1.)") +
+             selection_footer);
   return [arguments] { prune(*arguments); };
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "npz.hpp"
 #include "sirfp/expects.hpp"
 #include "sirfp/preset.hpp"
 
@@ -68,6 +69,11 @@ void make_lossless(const selection_arguments& arguments, selection& chosen) {
 }
 
 }  // namespace
+
+const char* const selection_footer = R"(
+--criterion: joint (what the others together predict), pairwise (what single others repeat); to compare with: l1 (small filters), bn (small
+BatchNorm factors), fpgm (filters near the others), random (--seed).
+--allocate: measured (by the measured loss of each group), joint (by the predicted one), uniform (one share), threshold (one on all scores).)";
 
 void add_preset_options(CLI::App& app, selection_arguments& arguments) {
   add_choice(app, "--preset", arguments.preset, {"default", "paper"}, "default, or the AAAI 2025 paper's method step by step")
@@ -140,7 +146,8 @@ selection resolve(const selection_arguments& arguments, const common_options& co
   if (!arguments.scores.empty()) {
     SIRFP_EXPECTS(!arguments.criterion, "--scores and --criterion: expected one of them");
     chosen.by = criterion::given;
-    chosen.scores = arguments.scores;
+    chosen.scores_file = arguments.scores;
+    chosen.scores = read_npz(arguments.scores);
   }
   if (arguments.round_to) {
     SIRFP_EXPECTS(*arguments.round_to <= 4096, "--round-to ", *arguments.round_to, ": expected at most 4096");

@@ -1,6 +1,7 @@
 // What to remove and how: the options of `prune` and `plan`, resolved from a preset and what was typed.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -48,7 +49,8 @@ struct selection {
   bool refit = true;         // instead of plain least squares, where images are at hand
   bool refit_asked = false;  // then they must be
   std::uint64_t seed = 0;
-  std::string scores;  // of criterion::given: an .npz file
+  std::string scores_file;
+  std::map<std::string, std::vector<double>> scores;  // of criterion::given, by group
   std::vector<std::string> lock;
   // Of the covariances' inverse (METHOD 4).
   double lambda() const noexcept { return lossless ? 1e-12 : 1e-3; }
@@ -59,6 +61,9 @@ struct selection {
 selection resolve(const selection_arguments& arguments, const common_options& common);
 // The same without a target: what `observe` prepares for.
 selection resolve_preset(const selection_arguments& arguments, const common_options& common);
+
+// What --criterion and --allocate choose from, for the end of a command's help.
+extern const char* const selection_footer;
 
 std::string name_of(compensation how);
 std::string name_of(criterion by);

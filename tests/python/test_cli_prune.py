@@ -267,3 +267,11 @@ def test_scores_that_are_no_npz(work, tmp_path):
             "prune", work / "net.pt", "--images", work / "images", "--flops", 0.6, "--scores", tmp_path / "scores.npz", "-o", tmp_path / "o"
         )
         assert done.returncode == 2 and expected in done.stderr.splitlines()[-1], done.stderr
+
+
+def test_the_scores_are_never_written_over(work, tmp_path):
+    np.savez(tmp_path / "scores.npz", **scores_of(work / "net.pt"))
+    before = (tmp_path / "scores.npz").read_bytes()
+    given = ("--flops", 0.6, "--scores", tmp_path / "scores.npz", "-o", tmp_path / "scores.npz")
+    assert "scores.npz" in refused(2, "prune", work / "net.pt", "--images", work / "images", *given)
+    assert (tmp_path / "scores.npz").read_bytes() == before
