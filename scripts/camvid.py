@@ -61,9 +61,13 @@ def shared() -> pathlib.Path:
     return folder
 
 
+def cache_file(name: str) -> pathlib.Path:
+    return WORK / f"{name}-{hashlib.sha256(PROGRAM.read_bytes()).hexdigest()[:12]}.json"
+
+
 def cached(name: str, compute):
     """compute()'s JSON, from build/camvid if the same program has done it before."""
-    file = WORK / f"{name}-{hashlib.sha256(PROGRAM.read_bytes()).hexdigest()[:12]}.json"
+    file = cache_file(name)
     if not file.exists():
         partial = file.with_suffix(".partial")
         partial.write_text(json.dumps(compute()))
@@ -101,7 +105,7 @@ class Study:
         return cached(self.name(fraction, options), lambda: self.compute(fraction, options))
 
     def finished(self, fraction: float, options: tuple) -> dict | None:
-        file = WORK / f"{self.name(fraction, options)}-{hashlib.sha256(PROGRAM.read_bytes()).hexdigest()[:12]}.json"
+        file = cache_file(self.name(fraction, options))
         return json.loads(file.read_text()) if file.exists() else None
 
     def compute(self, fraction: float, options: tuple) -> dict:
