@@ -49,6 +49,13 @@ plan make_plan(const op_list& network, const channel_graph& graph, const std::ve
   return made;
 }
 
+std::optional<double> predicted_error(const plan& p) {
+  std::optional<double> sum;
+  for (const planned_group& group : p.groups)
+    if (group.predicted_error) sum = sum.value_or(0) + *group.predicted_error;
+  return sum;
+}
+
 channel_mask mask_of(const plan& p, const channel_graph& graph) {
   SIRFP_EXPECTS(p.groups.size() == graph.groups.size(), "plan of ", p.groups.size(), " groups, the network has ", graph.groups.size());
   channel_mask mask(p.groups.size());

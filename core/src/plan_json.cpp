@@ -1,4 +1,5 @@
 // Plans as JSON (docs/plan.schema.json): written for people too, so lists of numbers stay on one line.
+#include <algorithm>
 #include <cmath>
 
 #include "fingerprint_json.hpp"
@@ -54,15 +55,47 @@ json_value object_of(const std::string& content, const char* what) {
   return parsed;
 }
 
-json_value group_to_json(const planned_group& group) {
+json_value predicted_to_json(const predicted_channel& one, const plan& p) {
+  json_value by = json_value::array();
+  bool finite = std::isfinite(one.explained);
+  for (const predictor& each : one.by) finite = finite && std::isfinite(each.weight);
+  SIRFP_EXPECTS(finite, "plan: the prediction of channel ", one.channel, " is not finite");
+  for (const predictor& each : one.by)
+    by.push_back({{"group", p.groups.at(static_cast<std::size_t>(each.channel.group)).name},
+                  {"channel", each.channel.channel},
+                  {"weight", each.weight}});
+  return {{"channel", one.channel}, {"explained", one.explained}, {"by", by}};
+}
+
+// Who speaks for whom is a report: nothing is computed from it, and a plan without it is as good.
+predicted_channel predicted_from_json(const json_field& field, const plan& p) {
+  field.expect_only({"channel", "explained", "by"});
+  predicted_channel one{field.at("channel").index(), field.at("explained").number(), {}};
+  const json_field by = field.at("by");
+  for (std::size_t i = 0; i < by.size(); ++i) {
+    by.at(i).expect_only({"group", "channel", "weight"});
+    const std::string name = by.at(i).at("group").string();
+    const auto group = std::find_if(p.groups.begin(), p.groups.end(), [&](const planned_group& g) { return g.name == name; });
+    if (group == p.groups.end()) by.at(i).fail(text("no group ", name));
+    one.by.push_back(
+        {{static_cast<std::int32_t>(group - p.groups.begin()), by.at(i).at("channel").index()}, by.at(i).at("weight").number()});
+  }
+  return one;
+}
+
+json_value group_to_json(const planned_group& group, const plan& p) {
   for (const double value : group.marginals) SIRFP_EXPECTS(std::isfinite(value), "plan: group ", group.name, ": a marginal is not finite");
   for (const double value : group.scores) SIRFP_EXPECTS(std::isfinite(value), "plan: group ", group.name, ": a score is not finite");
-  return {{"name", group.name},   {"channels", group.channels},   {"locked", group.lock_reason}, {"kept", group.kept},
-          {"order", group.order}, {"marginals", group.marginals}, {"scores", group.scores}};
+  json_value written = {{"name", group.name},   {"channels", group.channels},   {"locked", group.lock_reason}, {"kept", group.kept},
+                        {"order", group.order}, {"marginals", group.marginals}, {"scores", group.scores}};
+  SIRFP_EXPECTS(std::isfinite(group.predicted_error.value_or(0)), "plan: group ", group.name, ": its predicted error is not finite");
+  if (group.predicted_error) written["predicted_error"] = *group.predicted_error;
+  for (const predicted_channel& one : group.best_predicted) written["best_predicted"].push_back(predicted_to_json(one, p));
+  return written;
 }
 
 planned_group group_from_json(const json_field& field) {
-  field.expect_only({"name", "channels", "locked", "kept", "order", "marginals", "scores"});
+  field.expect_only({"name", "channels", "locked", "kept", "order", "marginals", "scores", "predicted_error", "best_predicted"});
   planned_group group;
   group.name = field.at("name").string();
   group.channels = field.at("channels").integer();
@@ -71,6 +104,7 @@ planned_group group_from_json(const json_field& field) {
   group.order = field.at("order").indices();
   group.marginals = field.at("marginals").numbers();
   group.scores = field.at("scores").numbers();
+  if (field.object().contains("predicted_error")) group.predicted_error = field.at("predicted_error").number();
   return group;
 }
 
@@ -108,6 +142,14 @@ std::vector<T> list_from_json(const json_field& field, T (*read)(const json_fiel
   return values;
 }
 
+void read_predicted(const json_field& groups, plan& p) {
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    if (!groups.at(g).object().contains("best_predicted")) continue;
+    const json_field list = groups.at(g).at("best_predicted");
+    for (std::size_t i = 0; i < list.size(); ++i) p.groups[g].best_predicted.push_back(predicted_from_json(list.at(i), p));
+  }
+}
+
 void expect_version(const json_field& root, const std::string& path) {
   const json_value& value = root.object();
   const bool ours = value.contains("format") && value.at("format") == format;
@@ -121,6 +163,8 @@ void expect_version(const json_field& root, const std::string& path) {
 
 std::string to_json(const plan& p) {
   SIRFP_EXPECTS(p.version == version_written, "plan of version ", p.version, ": sirfp ", version, " writes version ", version_written);
+  json_value groups = json_value::array();
+  for (const planned_group& group : p.groups) groups.push_back(group_to_json(group, p));
   const json_value root = {{"format", format},
                            {"version", p.version},
                            {"input_shape", p.input_shape},
@@ -128,7 +172,7 @@ std::string to_json(const plan& p) {
                            {"options", object_of(p.options, "options")},
                            {"provenance", object_of(p.provenance, "provenance")},
                            {"weights", {{"file", p.weights_file}, {"hash", p.weights_hash}}},
-                           {"groups", list_to_json(p.groups, group_to_json)},
+                           {"groups", groups},
                            {"slices", list_to_json(p.slices, slice_to_json)},
                            {"literals", list_to_json(p.literals, literal_to_json)},
                            {"network", fingerprint_to_json(p.network)}};
@@ -160,6 +204,7 @@ plan plan_from_json(const std::string& json, const std::string& path) {
   p.weights_file = root.at("weights").at("file").string();
   p.weights_hash = root.at("weights").at("hash").string();
   p.groups = list_from_json(root.at("groups"), group_from_json);
+  read_predicted(root.at("groups"), p);
   p.slices = list_from_json(root.at("slices"), slice_from_json);
   p.literals = list_from_json(root.at("literals"), literal_from_json);
   p.network = fingerprint_from_json(root.at("network"));

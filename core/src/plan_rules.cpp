@@ -3,14 +3,6 @@
 #include "sirfp/expects.hpp"
 
 namespace sirfp {
-namespace {
-
-bool is_kept(const channel_mask& mask, const channel_ref& at) {
-  return at.group < 0 ||
-         mask[static_cast<std::size_t>(at.group)][static_cast<std::size_t>(at.channel)] != 0;  // group -1: not a channel of ours
-}
-
-}  // namespace
 
 std::vector<parameter_slice> slices_of(const op_list& network, const channel_graph& graph, const channel_mask& mask) {
   std::vector<parameter_slice> slices;
@@ -22,7 +14,7 @@ std::vector<parameter_slice> slices_of(const op_list& network, const channel_gra
     for (std::int64_t b = 0; b < axis.blocks; ++b) {
       const std::size_t before = slice.kept.size();
       for (std::int64_t p = 0; p < extent; ++p)
-        if (is_kept(mask, axis.layout[static_cast<std::size_t>(b * extent + p)])) slice.kept.push_back(p);
+        if (is_kept(axis.layout[static_cast<std::size_t>(b * extent + p)], mask)) slice.kept.push_back(p);
       const std::size_t in_block = slice.kept.size() - before;
       if (b == 0) in_first = in_block;
       SIRFP_EXPECTS(in_block == in_first, "parameter ", slice.parameter, ": block ", b, " keeps ", in_block, " channels, block 0 keeps ",
@@ -39,7 +31,7 @@ std::vector<literal_edit> literals_of(const op_list& network, const channel_grap
     const op& where = network.ops.at(static_cast<std::size_t>(rule.op));
     literal_edit edit{rule.op, text(where.name, "@", where.place), rule.argument, rule.element, 0, 0};
     edit.from = rule.factor * static_cast<std::int64_t>(rule.layout.size());
-    for (const channel_ref& at : rule.layout) edit.to += is_kept(mask, at) ? rule.factor : 0;
+    for (const channel_ref& at : rule.layout) edit.to += is_kept(at, mask) ? rule.factor : 0;
     if (edit.from != edit.to) edits.push_back(std::move(edit));
   }
   return edits;

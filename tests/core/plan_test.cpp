@@ -125,6 +125,26 @@ TEST_P(on_random_networks, slices_leave_the_parameters_that_are_counted) {
 
 INSTANTIATE_TEST_SUITE_P(seeds, on_random_networks, testing::Range(0U, 100U));
 
+// What the plan tells its reader survives a round trip.
+TEST(plan, predictions) {
+  planned p = small();
+  EXPECT_EQ(predicted_error(p.made), std::nullopt);
+  const std::size_t g = prunable(p);
+  p.made.groups[g].predicted_error = 0.25;
+  p.made.groups[g].best_predicted = {{3, 0.75, {{{static_cast<std::int32_t>(g), 1}, -0.5}}}, {2, 1, {}}};
+  const plan back = plan_from_json(to_json(p.made), "p.json");
+  EXPECT_EQ(predicted_error(back), 0.25);
+  ASSERT_EQ(back.groups[g].best_predicted.size(), 2u);
+  const predicted_channel& first = back.groups[g].best_predicted[0];
+  EXPECT_EQ(first.channel, 3);
+  EXPECT_EQ(first.explained, 0.75);
+  ASSERT_EQ(first.by.size(), 1u);
+  EXPECT_EQ(first.by[0].channel, (channel_ref{static_cast<std::int32_t>(g), 1}));
+  EXPECT_EQ(first.by[0].weight, -0.5);
+  p.made.groups[g].predicted_error = std::nan("");
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { to_json(p.made); }), "group stem: its predicted error is not finite");
+}
+
 TEST(plan, says_what_follows_from_the_mask) {
   const planned p = small();
   const planned_group& group = p.made.groups[prunable(p)];
@@ -274,7 +294,10 @@ TEST(plan, samples_for_python) {
   const char* wanted = std::getenv("SIRFP_PLAN_FOLDER");
   const std::filesystem::path out = wanted != nullptr ? std::filesystem::path(wanted) : folder.path();
   for (unsigned seed = 0; seed < 20; ++seed) {
-    const planned p(seed);
+    planned p(seed);
+    const std::size_t g = prunable(p);
+    p.made.groups[g].predicted_error = 0.5;
+    p.made.groups[g].best_predicted = {{0, 1, {{{static_cast<std::int32_t>(g), 0}, 2}}}};
     write_text(out / text("plan", seed, ".json"), to_json(p.made));
     check_plan(plan_from_json(read_text(out / text("plan", seed, ".json")), "plan"), p.network, p.graph, p.made.network);
   }

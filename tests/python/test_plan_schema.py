@@ -41,6 +41,8 @@ def test_plans_follow_the_schema(schema, plans):
         lambda plan: plan["groups"][0]["kept"].append("a"),
         lambda plan: plan["slices"][0].update(blocks=0),
         lambda plan: plan["cost"]["after"].pop("flops"),
+        lambda plan: plan["groups"][0].update(predicted_error=-1),
+        lambda plan: plan["groups"][0].update(best_predicted=[{"channel": 0, "explained": 2, "by": []}]),
     ],
 )
 def test_edited_plans_do_not(schema, plans, edit):

@@ -40,10 +40,6 @@ at::Tensor sliced(const at::Tensor& tensor, std::vector<parameter_slice> slices)
   return result.contiguous(tensor.suggest_memory_format());
 }
 
-bool is_kept(const channel_ref& channel, const channel_mask& mask) {
-  return channel.group < 0 || mask.at(static_cast<std::size_t>(channel.group)).at(static_cast<std::size_t>(channel.channel)) != 0;
-}
-
 std::vector<std::int64_t> kept_positions(const channel_layout& layout, const channel_mask& mask) {
   std::vector<std::int64_t> kept;
   for (std::size_t i = 0; i < layout.size(); ++i)

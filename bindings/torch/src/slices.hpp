@@ -14,7 +14,4 @@ at::Tensor sliced(const at::Tensor& tensor, std::vector<parameter_slice> slices)
 // The positions of a layout whose channels stay.
 std::vector<std::int64_t> kept_positions(const channel_layout& layout, const channel_mask& mask);
 
-// Whether the channel at a position stays; a position without a channel does.
-bool is_kept(const channel_ref& channel, const channel_mask& mask);
-
 }  // namespace sirfp::adapter

@@ -104,6 +104,7 @@ channel_graph analyse_channels(const op_list& network, const channel_graph_optio
 // kept[group][channel]: 1 kept, 0 removed.
 using channel_mask = std::vector<std::vector<std::uint8_t>>;
 channel_mask full_mask(const channel_graph& graph);
+bool is_kept(channel_ref channel, const channel_mask& mask);  // what belongs to no group is
 std::int64_t kept_count(const channel_layout& layout, const channel_mask& mask);
 
 }  // namespace sirfp

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "sirfp/channel_graph.hpp"
 #include "sirfp/cost.hpp"
 #include "sirfp/fingerprint.hpp"
+#include "sirfp/predictors.hpp"
 #include "sirfp/ranking.hpp"
 
 namespace sirfp {
@@ -22,6 +24,9 @@ struct planned_group {
   std::vector<std::int32_t> order;  // elimination order; of several units one after another
   std::vector<double> marginals;
   std::vector<double> scores;
+  // What its removals alone are expected to do to the network's output: sum (y' - y)^2 / sum (y - mean y)^2. `measured` widths know it.
+  std::optional<double> predicted_error;
+  std::vector<predicted_channel> best_predicted;  // removed channels, and who speaks for them
 };
 
 // Positions of one parameter's axis that stay; an axis that loses nothing is not listed.
@@ -62,6 +67,8 @@ struct plan {
 // Groups in the graph's order, slices and literal edits that follow from the mask. The fingerprint is fingerprint_of(network), without the
 // hashes of the parameters' values; the front end, which owns them, replaces it. Options, provenance and weights are the caller's to fill.
 plan make_plan(const op_list& network, const channel_graph& graph, const std::vector<ranked_unit>& ranking, const allocation& widths);
+// The sum over the groups; nothing where no group knows.
+std::optional<double> predicted_error(const plan& p);
 channel_mask mask_of(const plan& p, const channel_graph& graph);
 // Throws invalid_argument with the first thing that is wrong: another network's plan, another group list, kept indices out of range,
 // repeated or unsorted, slices or literals that do not follow from the kept channels, blocks of unequal size.

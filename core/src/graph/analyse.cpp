@@ -168,10 +168,12 @@ channel_mask full_mask(const channel_graph& graph) {
   return mask;
 }
 
+bool is_kept(channel_ref channel, const channel_mask& mask) {
+  return channel.group < 0 || mask.at(static_cast<std::size_t>(channel.group)).at(static_cast<std::size_t>(channel.channel)) != 0;
+}
+
 std::int64_t kept_count(const channel_layout& layout, const channel_mask& mask) {
-  return std::count_if(layout.begin(), layout.end(), [&](const channel_ref& r) {
-    return mask[static_cast<std::size_t>(r.group)][static_cast<std::size_t>(r.channel)] != 0;
-  });
+  return std::count_if(layout.begin(), layout.end(), [&](channel_ref channel) { return is_kept(channel, mask); });
 }
 
 }  // namespace sirfp
