@@ -1,5 +1,6 @@
 #include "channel_choice.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <random>
 
@@ -155,6 +156,17 @@ std::vector<sensitivity_curve> points_of(const channel_graph& graph, const sensi
   return points;
 }
 
+// What each group's removals alone cost the output.
+std::map<std::int32_t, double> errors_at(const std::vector<removal_curve>& curves, const std::vector<std::vector<double>>& errors,
+                                         const channel_mask& mask) {
+  std::map<std::int32_t, double> found;
+  for (std::size_t i = 0; i < curves.size(); ++i) {
+    const auto& kept = mask.at(static_cast<std::size_t>(curves[i].group));
+    found[curves[i].group] = errors[i].at(static_cast<std::size_t>(std::count(kept.begin(), kept.end(), std::uint8_t{0})));
+  }
+  return found;
+}
+
 }  // namespace
 
 void expect_scores_of(const session& opened, const selection& chosen) {
@@ -175,19 +187,21 @@ channel_choice choose_channels(const session& opened, calibration_state& state, 
     std::vector<ranked_unit> ranking = rank(opened, state, chosen);
     check_interrupt();
     allocation widths = allocate_widths(model, opened.graph, ranking, chosen.allocation);
-    return {std::move(ranking), std::move(widths)};
+    return {std::move(ranking), std::move(widths), {}};
   }
   study made = study_of(opened, state, chosen);
   allocation widths;
+  std::map<std::int32_t, double> predicted;
   if (chosen.lossless) {
     const channel_mask mask = lossless_set(opened.context, opened.graph, made.sites);
     const channel_mask full = full_mask(opened.graph);
-    return {std::move(made.ranking), {mask, model.evaluate(full), model.evaluate(mask), "what costs nothing"}};
+    return {std::move(made.ranking), {mask, model.evaluate(full), model.evaluate(mask), "what costs nothing"}, {}};
   }
   if (chosen.widths == width_rule::measured) {
     const sensitivity_record& record = sensitivity_of(opened, state, chosen, made.curves, sample, style);
     const auto errors = calibrate_curves(made.curves, points_of(opened.graph, record, made.curves));
     widths = allocate_by_curves(model, opened.graph, made.curves, errors, chosen.allocation);
+    predicted = errors_at(made.curves, errors, widths.mask);
   } else if (chosen.widths == width_rule::joint) {
     widths = allocate_by_curves(model, opened.graph, made.curves, cumulated(made.curves), chosen.allocation);
   } else {
@@ -197,7 +211,7 @@ channel_choice choose_channels(const session& opened, calibration_state& state, 
     widths.mask = joint_sets(opened.context, opened.graph, made.sites, widths.mask);
     widths.after = model.evaluate(widths.mask);
   }
-  return {std::move(made.ranking), std::move(widths)};
+  return {std::move(made.ranking), std::move(widths), std::move(predicted)};
 }
 
 }  // namespace sirfp::cli

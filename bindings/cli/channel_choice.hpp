@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "progress.hpp"
@@ -19,6 +20,7 @@ using batch_source = std::function<std::vector<at::Tensor>()>;
 struct channel_choice {
   std::vector<ranked_unit> ranking;
   allocation widths;
+  std::map<std::int32_t, double> predicted_error;  // by group, of the network's output; known to `measured` widths
 };
 
 // `measured` widths take the criterion's sensitivity from the state, or measure it on `sample` and leave it there. Throws invalid_argument

@@ -93,8 +93,7 @@ void apply(const apply_arguments& arguments) {
   result["notes"] = weights.notes;
   result["skipped_images"] = skipped_json(images ? images->skipped() : std::vector<skipped_image>());
   result["files"] = files_json(written);
-  std::string shown = comparison_table(known) + difference_line(same);
-  for (const std::string& note : weights.notes) shown += "note: " + note + '\n';
+  std::string shown = comparison_table(known) + difference_line(same) + notes_lines(weights.notes);
   if (images) shown += skipped_lines(images->skipped());
   print_result(arguments.common, result, shown + files_line(written) + "to use it:\n" + loading_lines(arguments.output));
 }

@@ -88,6 +88,8 @@ void observe(const observe_arguments& arguments) {
   expect_backbone(opened, arguments.selection.backbone);
 
   const selection prepared_for = resolve_preset(arguments.selection, arguments.common);
+  const bool sensitivity = prepared_for.widths == width_rule::measured && !arguments.no_sensitivity;
+  if (sensitivity) expect_one_output(opened);
   const bool edges = arguments.calibration.edges || prepared_for.needs_edges();
   calibration_options options = resolve(arguments.calibration, edges, arguments.selection.backbone);
   options.exact = arguments.exact;
@@ -96,7 +98,7 @@ void observe(const observe_arguments& arguments) {
   try {
     calibrate(opened, images, options, state, style, [&] { saved.offer(state); });
     check_interrupt();
-    if (prepared_for.widths == width_rule::measured && !arguments.no_sensitivity)
+    if (sensitivity)
       measure_sensitivity(
           opened, state, prepared_for, [&] { return inputs_of(images, sensitivity_images); }, style);
   } catch (const interrupted&) {

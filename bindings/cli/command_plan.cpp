@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "command.hpp"
+#include "findings.hpp"
 #include "interrupt.hpp"
 #include "outputs.hpp"
 #include "planning.hpp"
@@ -55,6 +56,7 @@ void plan_command(const plan_arguments& arguments) {
   const auto sample = [&] {
     SIRFP_EXPECTS(images, arguments.state, ": holds no sensitivity for --criterion ", name_of(chosen.by),
                   "; expected --images DIR to measure it on, or --allocate joint or uniform");
+    expect_one_output(opened);
     return inputs_of(*images, sensitivity_images);
   };
   plan made = plan_from_state(opened, state, chosen, arguments.state, sample, style);
@@ -63,6 +65,11 @@ void plan_command(const plan_arguments& arguments) {
                                                                 : compensate_plan(opened, made, state, chosen.compensate, chosen.lambda());
   if (chosen.refit && !images)
     weights.notes.emplace_back("compensated by plain least squares; with --images DIR it is refitted layer by layer");
+
+  std::vector<std::string> notes = scarcity_notes(opened, state);
+  if (chosen.lossless)
+    for (std::string& note : unvarying_notes(opened, state, made)) notes.push_back(std::move(note));
+  notes.insert(notes.end(), weights.notes.begin(), weights.notes.end());
 
   output_files files;
   if (!weights.tensors.empty()) {
@@ -77,11 +84,10 @@ void plan_command(const plan_arguments& arguments) {
   json result = {{"command", "plan"}, {"network", arguments.network}, {"state", arguments.state}};
   result.update(cost_json(made.before, made.after));
   result["groups"] = groups_json(made);
-  result["notes"] = weights.notes;
+  result["notes"] = notes;
   result["files"] = files_json(written);
   std::string shown = groups_table(made) + '\n' + comparison_table({.before = made.before, .after = made.after, .speed = {}});
-  for (const std::string& note : weights.notes) shown += "note: " + note + '\n';
-  print_result(arguments.common, result, shown + files_line(written));
+  print_result(arguments.common, result, shown + notes_lines(notes) + files_line(written));
 }
 
 }  // namespace

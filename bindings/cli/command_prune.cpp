@@ -3,6 +3,7 @@
 
 #include "calibration.hpp"
 #include "command.hpp"
+#include "findings.hpp"
 #include "interrupt.hpp"
 #include "planning.hpp"
 #include "proof.hpp"
@@ -59,7 +60,7 @@ std::vector<written_file> write_all(const prune_arguments& arguments, plan& made
   return files.commit();
 }
 
-void report(const prune_arguments& arguments, const plan& made, const adapter::compensated_weights& weights, const proofs& proved,
+void report(const prune_arguments& arguments, const plan& made, const std::vector<std::string>& notes, const proofs& proved,
             const image_folder& images, std::int64_t calibrated, const std::vector<written_file>& files) {
   const comparison known{.before = made.before,
                          .after = made.after,
@@ -75,9 +76,10 @@ void report(const prune_arguments& arguments, const plan& made, const adapter::c
   result["file_bytes"] = {{"before", known.bytes_before}, {"after", known.bytes_after}};
   result["latency_seconds"] = {{"before", proved.speed.before}, {"after", proved.speed.after}};
   result["agreement"] = {{"share", proved.agreement.pixels.share()}, {"images", proved.agreement.images}};
+  result["output_error"] = output_error_json(predicted_error(made), proved.agreement.error.relative());
   result["masked_vs_slim"] = difference_json(proved.same);
   result["groups"] = groups_json(made);
-  result["notes"] = weights.notes;
+  result["notes"] = notes;
   result["skipped_images"] = skipped_json(images.skipped());
   result["files"] = files_json(files);
   result["options"] = json::parse(made.options);
@@ -86,7 +88,7 @@ void report(const prune_arguments& arguments, const plan& made, const adapter::c
   shown += "agreement: " + percent(proved.agreement.pixels.share(), 2) + " of the pixels as before, on " +
            std::to_string(proved.agreement.images) + " calibration images\n";
   shown += difference_line(proved.same);
-  for (const std::string& note : weights.notes) shown += "note: " + note + '\n';
+  shown += error_line(made, proved.agreement.error.relative()) + notes_lines(notes);
   shown += skipped_lines(images.skipped()) + files_line(files);
   if (arguments.mask) shown += "the written network is the masked one: full size, removed channels zeroed\n";
   shown += "to use it:\n" + loading_lines(arguments.output);
@@ -105,6 +107,7 @@ void prune(const prune_arguments& arguments) {
   expect_prunable(opened);
   expect_backbone(opened, chosen.ranking.backbone);
   expect_scores_of(opened, chosen);
+  if (chosen.widths == width_rule::measured && !chosen.lossless) expect_one_output(opened);
   expect_reachable(opened, chosen);
   check_interrupt();
 
@@ -120,6 +123,10 @@ void prune(const prune_arguments& arguments) {
   announce(style, "compensating and slimming");
   const adapter::compensated_weights weights = chosen.refit ? refit_plan(opened, made, inputs_of(images, 0), style)
                                                             : compensate_plan(opened, made, state, chosen.compensate, chosen.lambda());
+  std::vector<std::string> notes = scarcity_notes(opened, state);
+  if (chosen.lossless)
+    for (std::string& note : unvarying_notes(opened, state, made)) notes.push_back(std::move(note));
+  notes.insert(notes.end(), weights.notes.begin(), weights.notes.end());
   const auto calibrated = static_cast<std::int64_t>(state.images.size());
   state = {};  // may be as large as the network; not needed any more
   const adapter::network masked = adapter::masked_network(opened.net, opened.captured, opened.graph, made, weights);
@@ -133,7 +140,7 @@ void prune(const prune_arguments& arguments) {
   proved.speed = latency_of(opened.net, slim, opened.example);
   check_interrupt();
   const auto files = write_all(arguments, made, weights, arguments.mask ? masked : slim);
-  report(arguments, made, weights, proved, images, calibrated, files);
+  report(arguments, made, notes, proved, images, calibrated, files);
 }
 
 }  // namespace

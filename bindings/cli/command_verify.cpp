@@ -62,12 +62,14 @@ std::string accuracy_table(const accuracy& before, const accuracy& after) {
   return aligned(rows);
 }
 
-std::string result_text(const verify_arguments& arguments, const scores& found, const std::optional<difference>& same,
+std::string result_text(const verify_arguments& arguments, const plan& planned, const scores& found, const std::optional<difference>& same,
                         const comparison& known, const image_folder& images) {
-  std::string shown = comparison_table(known);
+  std::string shown = arguments.plan.empty() ? "" : groups_table(planned) + '\n';
+  shown += comparison_table(known);
   if (found.before) shown += accuracy_table(*found.before, *found.after);
   if (found.resized) shown += "outputs were resized to the labels' size\n";
   shown += "agreement: " + percent(found.pixels.share(), 2) + " of the pixels as before, on " + std::to_string(found.images) + " images\n";
+  shown += error_line(planned, found.error.relative());
   shown += same ? difference_line(*same) : "masked vs slim: not compared: no PLAN was given\n";
   return shown + skipped_lines(images.skipped()) + (arguments.plan.empty() ? "" : "plan: " + arguments.plan + '\n');
 }
@@ -110,10 +112,13 @@ void verify(const verify_arguments& arguments) {
   result["file_bytes"] = {{"before", known.bytes_before}, {"after", known.bytes_after}};
   result["latency_seconds"] = {{"before", known.speed.before}, {"after", known.speed.after}};
   result["agreement"] = {{"share", found.pixels.share()}, {"same", found.pixels.same}, {"pixels", found.pixels.pixels}};
+  const plan content = planned ? planned->content : plan();
+  result["output_error"] = output_error_json(predicted_error(content), found.error.relative());
+  if (planned) result["groups"] = groups_json(content);
   if (found.before) add_accuracy(result, *found.before, *found.after);
   result["masked_vs_slim"] = same ? difference_json(*same) : json();
   result["skipped_images"] = skipped_json(images.skipped());
-  print_result(arguments.common, result, result_text(arguments, found, same, known, images));
+  print_result(arguments.common, result, result_text(arguments, content, found, same, known, images));
   if (same) expect_within_limit(*same);
 }
 

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "channel_choice.hpp"
+#include "findings.hpp"
 #include "interrupt.hpp"
 #include "sirfp/adapter/joint.hpp"
 #include "sirfp/backend.hpp"
@@ -48,8 +49,10 @@ plan plan_from_state(const session& opened, calibration_state& state, const sele
     SIRFP_EXPECTS(!state.edges.empty(), state_path,
                   ": has no edge scores, which --preset paper needs; observe with --preset paper or --edges");
   }
-  const auto [ranking, widths] = choose_channels(opened, state, chosen, sample, style);
+  const auto [ranking, widths, predicted] = choose_channels(opened, state, chosen, sample, style);
   plan made = make_plan(opened.captured.ops, opened.graph, ranking, widths);
+  for (const auto& [group, error] : predicted) made.groups.at(static_cast<std::size_t>(group)).predicted_error = error;
+  add_predictors(opened, state, made);
   made.network = opened.captured.fingerprint;
   made.before = widths.before;
   made.after = widths.after;

@@ -76,8 +76,12 @@ difference expect_same_output_on_noise(const adapter::network& original, const a
 measured_agreement agreement_of(const adapter::network& original, const adapter::network& slim, image_folder& images, std::int64_t at_least,
                                 progress_style style) {
   measured_agreement result;
-  result.images = for_some_images(images, at_least, style, "comparing before and after on",
-                                  [&](const at::Tensor& input) { result.pixels.add(forward(slim, input), forward(original, input)); });
+  result.images = for_some_images(images, at_least, style, "comparing before and after on", [&](const at::Tensor& input) {
+    const at::Tensor before = forward(original, input);
+    const at::Tensor after = forward(slim, input);
+    result.pixels.add(after, before);
+    result.error.add(after, before);
+  });
   return result;
 }
 

@@ -31,6 +31,7 @@ difference expect_same_output_on_noise(const adapter::network& original, const a
 
 struct measured_agreement {
   adapter::agreement pixels;
+  adapter::output_error error;
   std::int64_t images = 0;
 };
 measured_agreement agreement_of(const adapter::network& original, const adapter::network& slim, image_folder& images, std::int64_t at_least,

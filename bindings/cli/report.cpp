@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 
@@ -24,6 +25,18 @@ std::string scaled(double value, double step, const std::array<const char*, 5>& 
     ++unit;
   }
   return formatted(unit == 0 ? "%.0f" : "%.2f", value) + units[unit];
+}
+
+// "17 by 3, 40, 8 (99%)": the removed channel that the kept ones predict best; one of another group with its name.
+std::string predicted_text(const plan& made, const planned_group& group) {
+  if (group.best_predicted.empty()) return "";
+  const predicted_channel& best = group.best_predicted.front();
+  std::string by;
+  for (const predictor& each : best.by) {
+    const std::string& name = made.groups.at(static_cast<std::size_t>(each.channel.group)).name;
+    by += (by.empty() ? " by " : ", ") + (name == group.name ? "" : name + ":") + std::to_string(each.channel.channel);
+  }
+  return std::to_string(best.channel) + (by.empty() ? " (constant)" : by + " (" + percent(best.explained, 0) + ")");
 }
 
 std::string share(double after, double before) { return before > 0 ? percent(after / before) : ""; }
@@ -63,10 +76,21 @@ json cost_json(const network_cost& before, const network_cost& after) {
 json groups_json(const plan& made) {
   json groups = json::array();
   for (const planned_group& group : made.groups) {
+    json best = json::array();
+    for (const predicted_channel& one : group.best_predicted) {
+      json by = json::array();
+      for (const predictor& each : one.by)
+        by.push_back({{"group", made.groups.at(static_cast<std::size_t>(each.channel.group)).name},
+                      {"channel", each.channel.channel},
+                      {"weight", each.weight}});
+      best.push_back({{"channel", one.channel}, {"explained", one.explained}, {"by", by}});
+    }
     groups.push_back({{"name", group.name},
                       {"channels", group.channels},
                       {"kept", group.kept.size()},
-                      {"locked", group.lock_reason.empty() ? json() : json(group.lock_reason)}});
+                      {"locked", group.lock_reason.empty() ? json() : json(group.lock_reason)},
+                      {"predicted_error", group.predicted_error ? json(*group.predicted_error) : json()},
+                      {"best_predicted", best}});
   }
   return groups;
 }
@@ -81,6 +105,10 @@ json files_json(const std::vector<written_file>& files) {
   json list = json::array();
   for (const written_file& one : files) list.push_back({{"path", one.path.string()}, {"bytes", one.bytes}});
   return list;
+}
+
+json output_error_json(const std::optional<double>& predicted, double measured) {
+  return {{"predicted", predicted ? json(*predicted) : json()}, {"measured", std::isfinite(measured) ? json(measured) : json()}};
 }
 
 json difference_json(const difference& found) {
@@ -107,11 +135,12 @@ std::string comparison_table(const comparison& known) {
 }
 
 std::string groups_table(const plan& made) {
-  std::vector<std::vector<std::string>> rows = {{"group", "channels", "kept"}};
+  std::vector<std::vector<std::string>> rows = {{"group", "channels", "kept", "predicted error", "best predicted"}};
   std::string locked;
   for (const planned_group& group : made.groups) {
     if (group.lock_reason.empty()) {
-      rows.push_back({group.name, std::to_string(group.channels), std::to_string(group.kept.size())});
+      rows.push_back({group.name, std::to_string(group.channels), std::to_string(group.kept.size()),
+                      group.predicted_error ? formatted("%.1e", *group.predicted_error) : "", predicted_text(made, group)});
     } else {
       locked += "locked: " + group.name + " (" + std::to_string(group.channels) + "): " + group.lock_reason + '\n';
     }
@@ -123,6 +152,18 @@ std::string difference_line(const difference& found) {
   return "masked vs slim: " + formatted("%.2g", found.largest) + " of the largest output, on " +
          (found.on_noise ? std::string("noise only: give --images DIR to check on real input") : std::to_string(found.images) + " images") +
          " (limit " + formatted("%.0g", difference_limit) + ")\n";
+}
+
+std::string error_line(const plan& made, double measured) {
+  const auto predicted = predicted_error(made);
+  return "output error: " + (predicted ? "predicted " + percent(*predicted, 2) + ", " : "") + "measured " + percent(measured, 2) +
+         " of the output's variation\n";
+}
+
+std::string notes_lines(const std::vector<std::string>& notes) {
+  std::string lines;
+  for (const std::string& note : notes) lines += "note: " + note + '\n';
+  return lines;
 }
 
 std::string skipped_lines(const std::vector<skipped_image>& skipped) {

@@ -1,6 +1,7 @@
 // How results look: aligned text for people, one JSON object for programs.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ json cost_json(const network_cost& before, const network_cost& after);
 json groups_json(const plan& made);
 json skipped_json(const std::vector<skipped_image>& skipped);
 json files_json(const std::vector<written_file>& files);
+json output_error_json(const std::optional<double>& predicted, double measured);
 json difference_json(const difference& found);
 
 // The table of costs before and after; file sizes and latency where they are known (> 0).
@@ -38,6 +40,8 @@ struct comparison {
 std::string comparison_table(const comparison& known);
 std::string groups_table(const plan& made);
 std::string difference_line(const difference& found);
+std::string error_line(const plan& made, double measured);  // of the network's output
+std::string notes_lines(const std::vector<std::string>& notes);
 std::string skipped_lines(const std::vector<skipped_image>& skipped);
 std::string files_line(const std::vector<written_file>& files);
 std::string loading_lines(const std::filesystem::path& network);

@@ -70,6 +70,7 @@ scores score_networks(const adapter::network& before, const adapter::network& af
       SIRFP_EXPECTS(left.sizes() == right.sizes(), after.path.string(), ": its output has shape ", right.sizes(), ", expected ",
                     left.sizes(), " as of ", before.path.string());
       result.pixels.add(right, left);
+      result.error.add(right, left);
       if (labels) score_labels(loaded, *labels, left, right, labelled, result.resized);
       each(loaded.input, left, right);
       result.images += static_cast<std::int64_t>(loaded.names.size());

@@ -21,6 +21,7 @@ struct accuracy {
 
 struct scores {
   adapter::agreement pixels;
+  adapter::output_error error;
   std::int64_t images = 0;
   std::optional<accuracy> before;
   std::optional<accuracy> after;

@@ -65,6 +65,12 @@ void expect_backbone(const session& opened, const std::string& prefix) {
       text("--backbone ", prefix, ": no observed layer of ", opened.net.path.string(), " starts with it; the nearest is ", close));
 }
 
+void expect_one_output(const session& opened) {
+  const std::size_t count = opened.captured.ops.outputs.size();
+  SIRFP_EXPECTS(count == 1 || opened.net.output >= 0, opened.net.path.string(), ": returns ", count, " tensors: expected --output K, 0 to ",
+                count - 1, ", the one whose error decides widths (or --allocate joint or uniform)");
+}
+
 at::Tensor noise_input(const std::vector<std::int64_t>& shape, const common_options& common) {
   at::Generator generator = at::detail::createCPUGenerator(static_cast<std::uint64_t>(common.seed.value_or(0)));
   return at::randn(shape, generator, at::TensorOptions().dtype(at::kFloat));

@@ -39,6 +39,9 @@ void expect_prunable(const session& opened);
 // Throws invalid_argument if no observed layer's name starts with `prefix`.
 void expect_backbone(const session& opened, const std::string& prefix);
 
+// Before sensitivity is measured: throws invalid_argument when the network returns several tensors and --output picked none.
+void expect_one_output(const session& opened);
+
 // An example of one image of that size, when no real one is at hand: noise, the same for the same seed.
 at::Tensor noise_input(const std::vector<std::int64_t>& shape, const common_options& common);
 

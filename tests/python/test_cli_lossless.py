@@ -37,8 +37,13 @@ def expect_planted(plan):
 
 
 def test_exactly_the_planted_channels_go(work):
-    good("prune", work / "net.pt", "--images", work / "images", "--lossless", "-o", work / "slim.pt", "--plan", work / "plan")
+    result = good("prune", work / "net.pt", "--images", work / "images", "--lossless", "-o", work / "slim.pt", "--plan", work / "plan")
     expect_planted(work / "plan")
+    assert result["notes"] == [
+        "3 channels never vary at one of their readers; 2 of them are removed",
+        "never vary, removed: fuse.0: 3, 4",
+        "never vary, stay: stem.0: they vary at left.0: 7",  # dead behind the depthwise convolution only
+    ]
     original, slim = (tiny_networks.load(work / name) for name in ("net.pt", "slim.pt"))
     with torch.inference_mode():
         for image in sorted((work / "images").iterdir()):

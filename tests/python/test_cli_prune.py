@@ -64,6 +64,30 @@ def test_agreement_is_that_of_the_predictions(pruned):
     assert result["agreement"]["share"] == pytest.approx((original == slim).double().mean().item(), abs=2e-4)
 
 
+def test_output_error_is_that_of_the_outputs(pruned):
+    work, result = pruned
+    before, after = (outputs(work / name, work / "images").double() for name in ("net.pt", "slim.pt"))
+    expected = ((after - before).square().sum() / (before - before.mean()).square().sum()).item()
+    assert result["output_error"]["measured"] == pytest.approx(expected, rel=1e-3)
+    verified = good("verify", work / "net.pt", work / "slim.pt", work / "net.plan", "--images", work / "images")
+    assert verified["output_error"]["measured"] == pytest.approx(expected, rel=1e-3)
+    assert verified["output_error"]["predicted"] == result["output_error"]["predicted"]
+    by_group = [group["predicted_error"] for group in result["groups"] if group["predicted_error"] is not None]
+    assert result["output_error"]["predicted"] == pytest.approx(sum(by_group))
+    assert verified["groups"] == result["groups"]
+
+
+def test_groups_name_the_best_predicted_channels(pruned):
+    _, result = pruned
+    for group in result["groups"]:
+        removed = group["channels"] - group["kept"]
+        assert len(group["best_predicted"]) == min(removed, 3)
+        shares = [one["explained"] for one in group["best_predicted"]]
+        assert shares == sorted(shares, reverse=True) and all(0 <= share <= 1 for share in shares)
+        assert all(1 <= len(one["by"]) <= 3 for one in group["best_predicted"])
+    assert sum(len(group["best_predicted"]) for group in result["groups"]) > 0
+
+
 def test_plan_names_widths_weights_and_options(pruned):
     work, _ = pruned
     plan = json.loads((work / "net.plan").read_text())

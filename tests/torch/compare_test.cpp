@@ -40,6 +40,23 @@ TEST(compare, agreement_adds_up_over_batches) {
   EXPECT_THROW(seen.add(logits_of({1}, 3), logits_of({1, 1}, 3)), invalid_argument);
 }
 
+TEST(compare, output_error_is_over_everything_added) {
+  const at::Tensor y = at::tensor({1.0, 2.0, 3.0, 10.0}) + 1e6;
+  const at::Tensor off = at::tensor({0.0, 1.0, 0.0, -2.0});
+  adapter::output_error error;
+  error.add((y + off).narrow(0, 0, 1), y.narrow(0, 0, 1));
+  error.add((y + off).narrow(0, 1, 3), y.narrow(0, 1, 3));
+  EXPECT_NEAR(error.relative(), 5.0 / (9 + 4 + 1 + 36), 1e-9);
+}
+
+TEST(compare, output_error_of_what_does_not_vary_is_unknown) {
+  adapter::output_error error;
+  EXPECT_TRUE(std::isnan(error.relative()));
+  error.add(at::ones({3}), at::zeros({3}));
+  EXPECT_TRUE(std::isnan(error.relative()));
+  EXPECT_THROW(error.add(at::ones({3}), at::zeros({2})), invalid_argument);
+}
+
 TEST(compare, score_skips_void_and_counts_void_predictions_as_wrong) {
   adapter::segmentation_score score(3, 255);
   // Classes 0..2 and a fourth output for void. Labelled: 0 0 1 1 255 1; predicted 0 1 1 3 2 0.

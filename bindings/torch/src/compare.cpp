@@ -42,6 +42,24 @@ void agreement::add(const at::Tensor& logits, const at::Tensor& reference_logits
   pixels += equal.numel();
 }
 
+void output_error::add(const at::Tensor& output, const at::Tensor& reference) {
+  SIRFP_EXPECTS(output.sizes() == reference.sizes(), "outputs of shapes ", shape_text(output), " and ", shape_text(reference),
+                ", expected equal ones");
+  if (reference.numel() == 0) return;
+  const at::Tensor y = reference.to(c10::kDouble);
+  if (elements_ == 0) shift_ = y.mean().item<double>();
+  const at::Tensor from_shift = y - shift_;
+  squares_ += (output.to(c10::kDouble) - y).square().sum().item<double>();
+  sum_ += from_shift.sum().item<double>();
+  sum_of_squares_ += from_shift.square().sum().item<double>();
+  elements_ += reference.numel();
+}
+
+double output_error::relative() const {
+  const double variation = elements_ == 0 ? 0 : sum_of_squares_ - sum_ * sum_ / static_cast<double>(elements_);
+  return variation > 0 ? squares_ / variation : std::numeric_limits<double>::quiet_NaN();
+}
+
 segmentation_score::segmentation_score(std::int64_t classes, std::int64_t ignore)
     : classes_(classes), ignore_(ignore), confusion_(static_cast<std::size_t>(std::max<std::int64_t>(classes, 0) * (classes + 1)), 0) {
   SIRFP_EXPECTS(classes >= 1 && classes <= 256, "segmentation score over ", classes, " classes, expected 1 to 256");

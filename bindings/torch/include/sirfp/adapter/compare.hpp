@@ -21,6 +21,21 @@ struct agreement {
   void add(const at::Tensor& logits, const at::Tensor& reference_logits);
 };
 
+// sum (y' - y)^2 / sum (y - mean y)^2 over everything added, mean over all of it: what METHOD 6 measures sensitivities by. NaN where y does
+// not vary.
+class output_error {
+ public:
+  void add(const at::Tensor& output, const at::Tensor& reference);
+  double relative() const;
+
+ private:
+  double squares_ = 0;
+  double shift_ = 0;  // near the mean, so that a large one costs no digits
+  double sum_ = 0;
+  double sum_of_squares_ = 0;
+  std::int64_t elements_ = 0;
+};
+
 // Confusion counts over labelled pixels. A prediction outside the classes (void) counts as wrong.
 class segmentation_score {
  public:

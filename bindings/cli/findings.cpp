@@ -1,0 +1,86 @@
+#include "findings.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "sirfp/expects.hpp"
+#include "sirfp/packed.hpp"
+#include "sirfp/predictors.hpp"
+
+namespace sirfp::cli {
+namespace {
+
+bool holds(const consumer_site& site, std::int32_t group) {
+  return std::any_of(site.layout.begin(), site.layout.end(), [&](channel_ref c) { return c.group == group; });
+}
+
+std::int64_t rank_of(const moments& measured) {
+  const std::int64_t n = measured.channels;
+  const at::Tensor values = at::linalg_eigvalsh(at::tensor(unpack(measured.covariance, n), at::kDouble).view({n, n}));
+  const double limit = values.abs().max().item<double>() * static_cast<double>(n) * std::numeric_limits<double>::epsilon();
+  return values.gt(limit).sum().item<std::int64_t>();
+}
+
+std::string listed(const std::vector<std::int32_t>& channels) {
+  constexpr std::size_t most = 12;
+  std::string list;
+  for (std::size_t i = 0; i < std::min(channels.size(), most); ++i) list += (i == 0 ? "" : ", ") + std::to_string(channels[i]);
+  return channels.size() <= most ? list : list + ", ...";
+}
+
+}  // namespace
+
+void add_predictors(const session& opened, const calibration_state& state, plan& made) {
+  const channel_mask mask = mask_of(made, opened.graph);
+  for (std::size_t g = 0; g < made.groups.size(); ++g) {
+    if (static_cast<std::int64_t>(made.groups[g].kept.size()) == made.groups[g].channels) continue;
+    for (const consumer_site& site : opened.graph.sites) {
+      const auto measured = state.sites.find(site.name);
+      if (measured == state.sites.end() || !holds(site, static_cast<std::int32_t>(g))) continue;
+      made.groups[g].best_predicted = best_predicted(site, moments_sync(measured->second), mask, static_cast<std::int32_t>(g));
+      break;
+    }
+  }
+}
+
+std::vector<std::string> scarcity_notes(const session& opened, const calibration_state& state) {
+  std::vector<std::string> notes;
+  for (const consumer_site& site : opened.graph.sites) {
+    const auto found = state.sites.find(site.name);
+    if (found == state.sites.end() || found->second.weight > static_cast<double>(found->second.channels)) continue;
+    const moments measured = moments_sync(found->second);
+    notes.push_back(text("the input of ", site.name, " was seen at ", measured.weight, " pixels, fewer than its ", measured.channels,
+                         " channels: covariance of rank ", rank_of(measured), ", regularised"));
+  }
+  return notes;
+}
+
+std::vector<std::string> unvarying_notes(const session& opened, const calibration_state& state, const plan& made) {
+  std::map<std::string, moments> measured;
+  for (const auto& [name, sums] : state.sites) measured.emplace(name, moments_sync(sums));
+  const channel_mask mask = mask_of(made, opened.graph);
+  std::map<std::string, std::vector<std::int32_t>> gone, kept, locked;  // by group, and by group and the reader where they vary
+  std::size_t total = 0, removed = 0;
+  for (const unvarying_channel& one : unvarying_channels(opened.graph, measured)) {
+    const channel_group& group = opened.graph.groups[static_cast<std::size_t>(one.channel.group)];
+    ++total;
+    if (!is_kept(one.channel, mask)) {
+      ++removed;
+      gone[group.name].push_back(one.channel.channel);
+    } else if (group.locked) {
+      locked[text(group.name, ": locked: ", group.lock_reason)].push_back(one.channel.channel);
+    } else {
+      const std::string why = one.varies_at.empty() ? "the last ones of their group or block" : "they vary at " + one.varies_at;
+      kept[text(group.name, ": ", why)].push_back(one.channel.channel);
+    }
+  }
+  std::vector<std::string> notes = {text(total, " channels never vary at one of their readers; ", removed, " of them are removed")};
+  for (const auto& [group, channels] : gone) notes.push_back(text("never vary, removed: ", group, ": ", listed(channels)));
+  for (const auto* reasons : {&kept, &locked})
+    for (const auto& [reason, channels] : *reasons) notes.push_back(text("never vary, stay: ", reason, ": ", listed(channels)));
+  return notes;
+}
+
+}  // namespace sirfp::cli
