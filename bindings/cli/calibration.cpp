@@ -68,6 +68,9 @@ void add_calibration_options(CLI::App& app, calibration_arguments& arguments) {
   add_choice(app, "--dtype", arguments.dtype, {"f32", "f16", "bf16"}, "type of the forward passes (default f32)")->group(group);
   add_choice(app, "--pixel-weights", arguments.pixel_weights, {"uniform", "edge"}, "weight of a pixel: 1, or the strength of edges there")
       ->group(group);
+  add_fraction(app, "--sample-pixels", arguments.sample_pixels,
+               "share of each feature map's pixels to measure on, evenly spread (default 1)")
+      ->group(group);
 }
 
 calibration_options resolve(const calibration_arguments& arguments, bool edges, const std::string& backbone) {
@@ -75,6 +78,7 @@ calibration_options resolve(const calibration_arguments& arguments, bool edges, 
   options.observe.edges = edges;
   options.observe.backbone = backbone;
   if (arguments.pixel_weights == "edge") options.observe.pixel_weights = adapter::observe_options::weighting::edge_aware;
+  options.observe.sample_pixels = arguments.sample_pixels.value_or(1);
   if (arguments.dtype == "f16") options.compute = c10::kHalf;
   if (arguments.dtype == "bf16") options.compute = c10::kBFloat16;
   return options;
@@ -84,6 +88,7 @@ json json_of(const calibration_options& options) {
   const bool uniform = options.observe.pixel_weights == adapter::observe_options::weighting::uniform;
   return {{"dtype", name_of(options.compute)},
           {"pixel_weights", uniform ? "uniform" : "edge"},
+          {"sample_pixels", options.observe.sample_pixels},
           {"exact", options.exact},
           {"edges", options.observe.edges},
           {"backbone", options.observe.edges ? options.observe.backbone : ""},

@@ -21,6 +21,7 @@ struct calibration_options {
 struct calibration_arguments {
   std::optional<std::string> dtype;
   std::optional<std::string> pixel_weights;
+  std::optional<double> sample_pixels;
   bool edges = false;
 };
 void add_calibration_options(CLI::App& app, calibration_arguments& arguments);

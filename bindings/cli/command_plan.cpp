@@ -50,8 +50,9 @@ void plan_command(const plan_arguments& arguments) {
   expect_state_of(opened, state, arguments.state);
   expect_prunable(opened);
   expect_backbone(opened, chosen.ranking.backbone);
-  SIRFP_EXPECTS(!chosen.lossless || part_of(state.options, "observe", arguments.state).value("exact", false), arguments.state,
-                ": its sums are not exact enough for --lossless: expected sirfp observe --exact");
+  const json observed = part_of(state.options, "observe", arguments.state);
+  SIRFP_EXPECTS(!chosen.lossless || (observed.value("exact", false) && observed.value("sample_pixels", 1.0) == 1), arguments.state,
+                ": its sums are not exact enough for --lossless: expected sirfp observe --exact of all pixels");
   announce(style, "planning");
   const auto sample = [&] {
     SIRFP_EXPECTS(images, arguments.state, ": holds no sensitivity for --criterion ", name_of(chosen.by),

@@ -142,6 +142,46 @@ TEST(observe, moving_average_equals_accumulation) {
   EXPECT_THROW(all.observer().add(batch_of(2, 1), two_names, state), invalid_argument) << "exact mean into a moving average";
 }
 
+// A sixteenth of a smooth map's pixels tells what all of them do, up to noise, and its scale is that of the whole.
+TEST(observe, a_sample_of_the_pixels_estimates_the_whole) {
+  const observed_network all;
+  at::manual_seed(5);
+  const at::Tensor batch = at::upsample_bilinear2d(at::randn({2, 3, 20, 20}), {80, 80}, false);
+  calibration_state whole, sampled, again;
+  all.observer().add(batch, two_names, whole);
+  all.observer({.sample_pixels = 1. / 16}).add(batch, two_names, sampled);
+  const auto one_by_one = all.observer({.sample_pixels = 1. / 16});
+  one_by_one.add(batch.narrow(0, 0, 1), {two_names[0]}, again);
+  one_by_one.add(batch.narrow(0, 1, 1), {two_names[1]}, again);
+  for (const auto& [name, layer] : whole.layers) {
+    const auto expected = mean_redundancy_sync(layer), found = mean_redundancy_sync(sampled.layers.at(name));
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(found[i], expected[i], 0.2 * expected[0]) << name << " " << i;
+    const auto by_one = mean_redundancy_sync(again.layers.at(name));
+    for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(by_one[i], found[i], 1e-5 * found[0]) << "batches draw other pixels";
+    EXPECT_NE(found, expected);
+  }
+  for (const auto& [name, site] : whole.sites) {
+    const moments expected = moments_sync(site), found = moments_sync(sampled.sites.at(name));
+    EXPECT_EQ(found.weight, expected.weight / 16);
+    for (std::size_t i = 0; i < expected.covariance.size(); ++i)
+      EXPECT_NEAR(found.covariance[i], expected.covariance[i], 0.2 * expected.covariance[0]) << name << " " << i;
+  }
+}
+
+// An infinity at a pixel that is not drawn stops the run all the same.
+TEST(observe, unsampled_pixels_are_checked_too) {
+  const observed_network all;
+  const auto observer = all.observer({.sample_pixels = 1. / 16});
+  for (std::int64_t pixel = 0; pixel < 40; pixel += 13) {
+    at::Tensor batch = at::rand({2, 3, 40, 40});
+    batch[1][0][pixel][pixel] = std::numeric_limits<float>::infinity();
+    calibration_state state;
+    const std::string what = error_text<adapter::bad_feature_error>([&] { observer.add(batch, two_names, state); });
+    EXPECT_NE(what.find("two.jpg"), std::string::npos) << what;
+    EXPECT_TRUE(state.layers.empty());
+  }
+}
+
 TEST(observe, edge_aware_weights_are_the_sobel_magnitude_of_the_channel_mean) {
   at::Tensor map = at::zeros({1, 2, 4, 5});
   map.slice(3, 2).fill_(1);  // a vertical edge between columns 1 and 2

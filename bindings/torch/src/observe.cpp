@@ -1,6 +1,9 @@
 #include "sirfp/adapter/observe.hpp"
 
 #include <algorithm>
+#include <cmath>
+
+#include "pixel_sample.hpp"
 
 namespace sirfp::adapter {
 namespace {
@@ -17,6 +20,24 @@ std::size_t input_position(const op& reader, std::int32_t value) {
   for (std::size_t i = 0; i < reader.arguments.size(); ++i)
     if (reader.arguments[i].type == op_argument::kind::tensor && reader.arguments[i].values[0] == value) return i;
   throw failure(text("consumer ", reader.name, " at ", reader.place, " does not read its site"));
+}
+
+// The part of a map that is summed over, with the weights that stand for the whole of it.
+struct sampled_map {
+  at::Tensor tensor;
+  std::int64_t axis = 1;
+  at::Tensor weights;  // undefined: 1 everywhere
+};
+
+pixel_weights as_weights(const at::Tensor& weights) {
+  return weights.defined() ? pixel_weights{weights.const_data_ptr<float>(), weights.stride(0)} : pixel_weights{};
+}
+
+// A NaN that no sampled pixel shows would go unseen. The sum is not finite either, or has overflowed.
+void expect_finite(const at::Tensor& map) {
+  if (std::isfinite(map.sum(at::kFloat).item<double>())) return;
+  for (std::int64_t n = 0; n < map.size(0); ++n)
+    if (!map.select(0, n).isfinite().all().item<bool>()) throw non_finite_error(n, -1);
 }
 
 // What the kernels can read: at most two axes beside batch and channels, 32 bits at most.
@@ -89,8 +110,9 @@ class batch_observation final : public run_listener {
     with_image_named("layer", layer.name, layer.observed, tensor.size(0), [&, &tensor = tensor, axis = axis] {
       const auto& options = owner_.options_;
       if (options.similarities) {
-        const at::Tensor weights = weights_of(tensor, axis);
-        accumulate_similarity(owner_.ctx_, view_of(tensor, axis), as_weights(weights), options.similarity, similarity_of(layer.name));
+        const sampled_map seen = sample(tensor, axis, sampled_for::similarity);
+        accumulate_similarity(owner_.ctx_, view_of(seen.tensor, seen.axis), as_weights(seen.weights), options.similarity,
+                              similarity_of(layer.name));
       }
       if (options.edges && layer.name.starts_with(options.backbone))
         accumulate_edge_score(owner_.ctx_, view_of(tensor, axis), edges_[layer.name]);
@@ -101,8 +123,8 @@ class batch_observation final : public run_listener {
     const auto part = whole.narrow(site.axis, site.first, static_cast<std::int64_t>(site.layout.size()));
     const auto [tensor, axis] = made_readable(part, site.axis);
     with_image_named("input", site.name, site.consumers.front().op, tensor.size(0), [&, &tensor = tensor, axis = axis] {
-      const at::Tensor weights = weights_of(tensor, axis);
-      accumulate_moments(owner_.ctx_, view_of(tensor, axis), as_weights(weights), sites_[site.name]);
+      const sampled_map seen = sample(tensor, axis, sampled_for::moments);
+      accumulate_moments(owner_.ctx_, view_of(seen.tensor, seen.axis), as_weights(seen.weights), sites_[site.name]);
     });
   }
 
@@ -115,11 +137,22 @@ class batch_observation final : public run_listener {
     return place->second;
   }
 
-  at::Tensor weights_of(const at::Tensor& tensor, std::int64_t axis) const {
-    return owner_.options_.pixel_weights == observe_options::weighting::edge_aware ? edge_weights(tensor, axis) : at::Tensor();
-  }
-  static pixel_weights as_weights(const at::Tensor& weights) {
-    return weights.defined() ? pixel_weights{weights.const_data_ptr<float>(), weights.stride(0)} : pixel_weights{};
+  enum class sampled_for : std::uint8_t { similarity, moments };
+
+  // Similarities shrink with the number of pixels (METHOD 1), so a sampled one counts for as many as it stands for.
+  sampled_map sample(const at::Tensor& tensor, std::int64_t axis, sampled_for what) const {
+    const bool edge_aware = owner_.options_.pixel_weights == observe_options::weighting::edge_aware;
+    at::Tensor weights = edge_aware ? edge_weights(tensor, axis) : at::Tensor();
+    const pixel_sample chosen = sample_of(tensor, axis, owner_.options_.sample_pixels);
+    if (chosen.whole()) return {tensor, axis, weights};
+    expect_finite(tensor);
+    const at::Tensor map = chosen.of(tensor, axis, names_);
+    if (weights.defined()) weights = chosen.of(weights.unsqueeze(1), 1, names_).squeeze(1);
+    if (what == sampled_for::similarity) {
+      const double each = static_cast<double>(tensor.numel()) / static_cast<double>(map.numel());
+      weights = weights.defined() ? weights * each : at::full({1, map.size(2)}, each, at::kFloat).expand({map.size(0), -1});
+    }
+    return {map, 1, weights};
   }
 
   template <class Body>

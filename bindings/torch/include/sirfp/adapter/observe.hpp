@@ -20,6 +20,9 @@ struct observe_options {
   bool edges = false;        // edge scores of the layers whose name starts with `backbone`
   std::string backbone = {};
   enum class weighting { uniform, edge_aware } pixel_weights = weighting::uniform;
+  // Share of each map's pixels that similarities and moments are summed over: a stratified sample by image name, never fewer pixels an
+  // image than the map has channels. Edge scores see all of them.
+  double sample_pixels = 1;
 };
 
 // A NaN or an infinity in a feature map: which image of the batch brought it.
