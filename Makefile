@@ -3,12 +3,13 @@
 #   make build               the program at build/sirfp                 make test-long   slow sweeps
 #   make bench               measured ratios                            make lint        format, ruff, clang-tidy
 #   make camvid, make zoo    the tables of docs/results                 make format      reformat in place
+#   make finetune            pruned networks trained on (half an hour)
 #   make guide               the output in docs/guide.md
 #   make clean               remove build/ (not .venv, .cache)
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build test test-long bench camvid zoo guide demo lint format clean setup
+.PHONY: build test test-long bench camvid finetune zoo guide demo lint format clean setup
 JOBS ?= $(shell nproc)
 PYTHON := .venv/bin/python
 STEP := scripts/step
@@ -59,6 +60,10 @@ guide:
 camvid: setup
 	@$(STEP) build scripts/build program -j$(JOBS)
 	@$(PYTHON) scripts/camvid.py
+
+finetune: setup
+	@$(STEP) build scripts/build program -j$(JOBS)
+	@$(PYTHON) scripts/finetune.py
 
 zoo:
 	@scripts/setup zoo
