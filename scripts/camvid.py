@@ -80,6 +80,7 @@ class Study:
 
     def __init__(self, network: Network, folder: pathlib.Path):
         self.network, self.data = network, folder / "data" / "camvid"
+        WORK.mkdir(parents=True, exist_ok=True)
         self.net, self.state = WORK / f"{network.name}.pt", WORK / f"{network.name}.state"
         if not self.net.exists():
             subprocess.run([sys.executable, folder / "nets" / "export.py", network.name, self.net], check=True)
@@ -211,7 +212,6 @@ def main() -> int:
     parser.add_argument("--no-grid", action="store_true", help="leave out the table of criteria")
     args = parser.parse_args()
     folder = shared()
-    WORK.mkdir(parents=True, exist_ok=True)
     studies = [Study(network, folder) for network in NETWORKS]
     todo = []
     for study in studies:

@@ -48,6 +48,7 @@ void blocked(benchmark::State& state) {
   eliminate(state, sirfp::cpu_context(sirfp::make_thread_pool(static_cast<int>(state.range(1)))), 0);
 }
 BENCHMARK(blocked)->ArgsProduct({{64, 128, 256, 512, 1024, 2048}, {1, 2}})->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(blocked)->Args({4096, 2})->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(1);
 
 void blocked_by_panel(benchmark::State& state) { eliminate(state, sirfp::cpu_context(sirfp::make_thread_pool(1)), state.range(1)); }
 BENCHMARK(blocked_by_panel)->ArgsProduct({{256, 512, 1024, 2048}, {16, 32, 48, 64, 96, 128}})->Unit(benchmark::kMillisecond)->UseRealTime();
