@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <string_view>
 
 #include "sirfp/expects.hpp"
 #include "sirfp/nearest.hpp"
@@ -32,6 +33,17 @@ double fraction_from(const std::string& name, const std::string& value) {
   SIRFP_EXPECTS(number > 0 && number <= 1, name, " ", value, ": expected the fraction that remains, above 0 and at most 1",
                 percentage ? text("; did you mean ", number / 100, "?") : std::string());
   return number;
+}
+
+std::int64_t bytes_from(const std::string& name, const std::string& value) {
+  static constexpr std::string_view units = "KMGT";
+  constexpr double most = 0x1p62;
+  const std::size_t unit = value.empty() ? std::string_view::npos : units.find(static_cast<char>(std::toupper(value.back() & 0x7f)));
+  const bool plain = unit == std::string_view::npos;
+  const auto number = parse<double>(plain ? value : value.substr(0, value.size() - 1));
+  const double bytes = number.value_or(-1) * (plain ? 1 : std::ldexp(1, 10 * (static_cast<int>(unit) + 1)));
+  SIRFP_EXPECTS(bytes >= 0 && bytes <= most, name, " ", value, ": expected a number of bytes, or one with K, M, G or T, such as 2G");
+  return static_cast<std::int64_t>(bytes);
 }
 
 std::vector<std::string> split(const std::string& value, char separator) {
@@ -105,6 +117,10 @@ CLI::Option* add_triple(CLI::App& app, const std::string& name, std::optional<st
     SIRFP_EXPECTS(parts.size() == 3, name, " ", given, ": expected three numbers with commas, such as 0.485,0.456,0.406");
     value = {number_from(name, parts[0]), number_from(name, parts[1]), number_from(name, parts[2])};
   });
+}
+
+CLI::Option* add_bytes(CLI::App& app, const std::string& name, std::optional<std::int64_t>& value, const std::string& help) {
+  return add_checked(app, name, "SIZE", help, [&value, name](const std::string& given) { value = bytes_from(name, given); });
 }
 
 CLI::Option* add_shares(CLI::App& app, const std::string& name, std::vector<std::pair<std::string, double>>& value,

@@ -24,6 +24,8 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, std::optional<st
                         const std::string& help);
 CLI::Option* add_size(CLI::App& app, const std::string& name, std::optional<picture_size>& value, const std::string& help);
 CLI::Option* add_triple(CLI::App& app, const std::string& name, std::optional<std::array<double, 3>>& value, const std::string& help);
+// Bytes, or with K, M, G or T behind the number: powers of 1024.
+CLI::Option* add_bytes(CLI::App& app, const std::string& name, std::optional<std::int64_t>& value, const std::string& help);
 // PATTERN=F, repeatable.
 CLI::Option* add_shares(CLI::App& app, const std::string& name, std::vector<std::pair<std::string, double>>& value,
                         const std::string& help);

@@ -21,6 +21,7 @@ struct plan_arguments {
   std::string network;
   std::string state;
   std::string output;
+  std::optional<std::int64_t> memory;
 };
 
 std::vector<std::int64_t> input_shape_of(const calibration_state& state, const std::string& path) {
@@ -62,7 +63,7 @@ void plan_command(const plan_arguments& arguments) {
   };
   plan made = plan_from_state(opened, state, chosen, arguments.state, sample, style);
   announce(style, "compensating");
-  adapter::compensated_weights weights = chosen.refit && images ? refit_plan(opened, made, inputs_of(*images, 0), style)
+  adapter::compensated_weights weights = chosen.refit && images ? refit_plan(opened, made, *images, arguments.memory, style)
                                                                 : compensate_plan(opened, made, state, chosen.compensate, chosen.lambda());
   if (chosen.refit && !images)
     weights.notes.emplace_back("compensated by plain least squares; with --images DIR it is refitted layer by layer");
@@ -103,6 +104,7 @@ action add_plan(CLI::App& app) {
   add_selection_options(app, arguments->selection);
   add_image_options(app, arguments->images, images_are::optional, default_images);
   add_common_options(app, arguments->common);
+  add_memory_option(app, arguments->memory);
   app.footer(std::string(R"(Examples:
   sirfp plan net.pt net.state --flops 0.5 -o net.plan
   sirfp plan net.pt net.state --params 0.3 --keep 'encoder.layer1*=0.8' --lock 'head.*' -o net.plan)") +

@@ -25,6 +25,7 @@ struct prune_arguments {
   std::string network;
   std::string output;
   std::string plan;
+  std::optional<std::int64_t> memory;
   bool mask = false;
 };
 
@@ -123,7 +124,7 @@ void prune(const prune_arguments& arguments) {
   plan made = plan_from_state(
       opened, state, chosen, "the calibration", [&] { return inputs_of(images, sensitivity_images); }, style);
   announce(style, "compensating and slimming");
-  const adapter::compensated_weights weights = chosen.refit ? refit_plan(opened, made, inputs_of(images, 0), style)
+  const adapter::compensated_weights weights = chosen.refit ? refit_plan(opened, made, images, arguments.memory, style)
                                                             : compensate_plan(opened, made, state, chosen.compensate, chosen.lambda());
   std::vector<std::string> notes = scarcity_notes(opened, state);
   if (chosen.lossless)
@@ -157,6 +158,7 @@ action add_prune(CLI::App& app) {
   add_calibration_options(app, arguments->calibration);
   add_image_options(app, arguments->images, images_are::required, default_images);
   add_common_options(app, arguments->common);
+  add_memory_option(app, arguments->memory);
   app.footer(std::string(R"(Examples:
   sirfp prune net.pt --images photos --flops 0.5 -o small.pt
   sirfp prune net.pt --images photos --size 512x1024 --flops 0.4 --lock 'head.*' -o small.pt --plan small.plan

@@ -47,6 +47,11 @@ void add_common_options(CLI::App& app, common_options& options) {
       ->group(common_group);
 }
 
+void add_memory_option(CLI::App& app, std::optional<std::int64_t>& bytes) {
+  add_bytes(app, "--memory", bytes, "what images between two layers may take, such as 2G; the rest waits in TMPDIR (default: half)")
+      ->group(common_group);
+}
+
 void add_image_options(CLI::App& app, image_arguments& arguments, images_are need, std::int64_t default_limit) {
   auto* images = app.add_option("--images", arguments.folder, "folder of JPEG and PNG files")->type_name("DIR")->group(image_group);
   if (need == images_are::required) images->required();

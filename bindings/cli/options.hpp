@@ -27,6 +27,8 @@ struct common_options {
   progress_style progress() const { return progress_style_of_stderr(quiet); }
 };
 void add_common_options(CLI::App& app, common_options& options);
+// --memory, of the commands that refit; absent: sweep_options' default.
+void add_memory_option(CLI::App& app, std::optional<std::int64_t>& bytes);
 
 // --images and how they are read. What is not typed comes from the record of a state or plan, else it is the default.
 struct image_arguments {

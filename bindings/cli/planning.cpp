@@ -84,24 +84,46 @@ adapter::compensated_weights compensate_plan(const session& opened, const plan& 
       adapter::compensate(opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), state.sites, how, lambda), opened);
 }
 
-adapter::compensated_weights refit_plan(const session& opened, const plan& made, const std::vector<at::Tensor>& batches,
-                                        progress_style style) {
-  adapter::refit_options options;
-  std::unique_ptr<progress> shown;
-  options.progress = [&](std::int64_t, std::int64_t total) {
+namespace {
+
+// All images of the folder, each batch loaded when the sweep comes to it. Both must outlive what is returned.
+adapter::image_stream all_of(image_folder& images) {
+  return [&images, next = std::size_t{0}]() mutable {
+    while (next < images.batches().size()) {
+      check_interrupt();
+      loaded_batch batch = images.load(images.batches()[next++]);
+      if (batch.input.defined()) return std::move(batch.input);
+    }
+    return at::Tensor();
+  };
+}
+
+adapter::sweep_options sweep_with(std::optional<std::int64_t> memory, progress_style style, const char* what, const char* unit) {
+  adapter::sweep_options options;
+  options.memory = memory.value_or(options.memory);
+  options.progress = [shown = std::shared_ptr<progress>(), style, what, unit](std::int64_t, std::int64_t total) mutable {
     check_interrupt();
-    if (!shown) shown = std::make_unique<progress>(style, "refitting", total, "sites");
+    if (!shown) shown = std::make_shared<progress>(style, what, total, unit);
     shown->advance(1);
   };
+  return options;
+}
+
+}  // namespace
+
+adapter::compensated_weights refit_plan(const session& opened, const plan& made, image_folder& images, std::optional<std::int64_t> memory,
+                                        progress_style style) {
+  const adapter::refit_options options{.sweep = sweep_with(memory, style, "refitting", "sites")};
   return rounded_as_stored(
-      adapter::refit(opened.context, opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), batches, options), opened);
+      adapter::refit(opened.context, opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), all_of(images), options),
+      opened);
 }
 
 std::vector<at::Tensor> inputs_of(image_folder& images, std::int64_t count) {
   std::vector<at::Tensor> inputs;
   const auto batches = static_cast<std::int64_t>(images.batches().size());
   const std::int64_t per_batch = std::max<std::int64_t>(1, images.count() / std::max<std::int64_t>(1, batches));
-  for (const std::int64_t b : evenly_spaced(batches, count == 0 ? 0 : (count + per_batch - 1) / per_batch)) {
+  for (const std::int64_t b : evenly_spaced(batches, (count + per_batch - 1) / per_batch)) {
     check_interrupt();
     loaded_batch batch = images.load(images.batches()[static_cast<std::size_t>(b)]);
     if (batch.input.defined()) inputs.push_back(std::move(batch.input));

@@ -26,13 +26,13 @@ plan plan_from_state(const session& opened, calibration_state& state, const sele
 // Compensated weights, rounded to the type in which the network is stored, so that nothing is lost when it is saved.
 adapter::compensated_weights compensate_plan(const session& opened, const plan& made, const calibration_state& state, compensation how,
                                              double lambda = 1e-3);
-// The same by the sequential refit, which needs the images again.
-adapter::compensated_weights refit_plan(const session& opened, const plan& made, const std::vector<at::Tensor>& batches,
+// The same by the sequential refit, which needs the images again. `memory`: --memory.
+adapter::compensated_weights refit_plan(const session& opened, const plan& made, image_folder& images, std::optional<std::int64_t> memory,
                                         progress_style style);
 
 constexpr std::int64_t sensitivity_images = 4;  // METHOD 9
 
-// The inputs of `count` evenly spaced images (all: 0), in the folder's batches.
+// The inputs of `count` evenly spaced images, in the folder's batches.
 std::vector<at::Tensor> inputs_of(image_folder& images, std::int64_t count);
 
 // Throws invalid_argument unless the state is complete and of this network.

@@ -71,6 +71,11 @@ def out(tmp_path):
         (("--flops", 0.5, "--device", "cuda"), "--device cuda: this build has no CUDA backend"),
         (("--flops", 0.5, "--criterion", "l2"), "--criterion l2: expected one of joint, pairwise, l1, bn, fpgm, random"),
         (("--flops", 0.5, "--compensate", "most"), "--compensate most: expected one of ls, constant, none"),
+        (("--flops", 0.5, "--memory", "2X"), "--memory 2X: expected a number of bytes, or one with K, M, G or T, such as 2G"),
+        (("--flops", 0.5, "--memory", "G"), "--memory G: expected"),
+        (("--flops", 0.5, "--memory", "-1G"), "--memory -1G: expected"),
+        (("--flops", 0.5, "--memory", "nan"), "--memory nan: expected"),
+        (("--flops", 0.5, "--memory", "1e30"), "--memory 1e30: expected"),
         (("--flops", 0.5, "extra"), "extra"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else None,
@@ -168,6 +173,13 @@ def test_file_that_cannot_be_finished(work, out, kilobytes):
     line = refused(1, *prune(work, out, "--plan", out.with_name("net.plan")), preexec_fn=limited(kilobytes))
     assert "cannot write" in line and "tmp" not in line.split("cannot write")[0].rsplit("/", 1)[-1]
     assert "cannot write" in refused(1, "observe", work / "net.pt", "--images", work / "images", "-o", out, preexec_fn=limited(1))
+
+
+def test_refit_that_finds_no_room_on_disk(work, out, monkeypatch, tmp_path):
+    line = refused(1, *prune(work, out, "--memory", 0), preexec_fn=limited(8))
+    assert "temporary file in" in line and "cannot write: File too large; allow more memory, or set TMPDIR" in line
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "absent"))
+    assert f"temporary file in {tmp_path}/absent: cannot write: No such file" in refused(1, *prune(work, out, "--memory", "0.1K"))
 
 
 def test_infinite_feature_maps_name_layer_and_image(work, out, tmp_path):

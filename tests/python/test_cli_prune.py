@@ -153,6 +153,14 @@ def test_apply_without_moments_says_what_is_missing(pruned, tmp_path):
     assert all(torch.allclose(one[key], other[key], atol=1e-6) for key in one)
 
 
+@pytest.mark.parametrize("memory", ["0", "0.3M", "64g"])
+def test_result_does_not_depend_on_memory(pruned, tmp_path, memory):
+    work, _ = pruned
+    made = ("--flops", 0.5, "--memory", memory, "-o", tmp_path / "slim.pt", "--plan", tmp_path / "net.plan")
+    good("prune", work / "net.pt", "--images", work / "images", *made)
+    assert (tmp_path / "net.plan.safetensors").read_bytes() == (work / "net.plan.safetensors").read_bytes()
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_result_does_not_depend_on_threads(pruned, tmp_path, threads):
     work, _ = pruned

@@ -29,7 +29,7 @@ struct joint_network {
     return adapter::compensate(net, captured, graph, mask, moments, compensation::least_squares, lambda);
   }
   adapter::compensated_weights refitted(const channel_mask& mask, const adapter::refit_options& options) const {
-    return adapter::refit(reference_context(), net, captured, graph, mask, {images}, options);
+    return adapter::refit(reference_context(), net, captured, graph, mask, adapter::in_turn({images}), options);
   }
   std::int32_t group_of(const std::string& producer) const {
     for (std::size_t g = 0; g < graph.groups.size(); ++g)

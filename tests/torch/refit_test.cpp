@@ -181,8 +181,8 @@ TEST(refit, the_first_site_is_the_plain_compensation) {
 TEST(refit, batches_may_be_cut_anywhere) {
   const deep_network deep(4);
   const auto refitted = [&](std::int64_t batch) {
-    return adapter::refit(reference_context(), deep.all.net, deep.all.captured, deep.all.graph, deep.mask, deep.all.images.split(batch),
-                          {});
+    return adapter::refit(reference_context(), deep.all.net, deep.all.captured, deep.all.graph, deep.mask,
+                          adapter::in_turn(deep.all.images.split(batch)), {});
   };
   const auto whole = refitted(4);
   for (const std::int64_t batch : {1, 3})
@@ -190,11 +190,70 @@ TEST(refit, batches_may_be_cut_anywhere) {
       EXPECT_LE(adapter::relative_difference(tensor, whole.tensors.at(name), whole.tensors.at(name)), 1e-5) << name;
 }
 
+// Sums, a concatenation, in-place operators, a view that is written through and read elsewhere, a list, a view of a parameter.
+torch::jit::Module tangled_network(script_network& net) {
+  net.conv("first", {.in = 3, .out = 8, .kernel = 3, .padding = 1});
+  net.batch_norm("norm", 8);
+  net.conv("second", {.in = 8, .out = 8, .kernel = 3, .padding = 1, .groups = 2, .bias = false});
+  net.conv("third", {.in = 8, .out = 8});
+  net.conv("fourth", {.in = 16, .out = 6, .kernel = 3});
+  net.conv("head", {.in = 6, .out = 3});
+  net.top_tensor("shift", net.normal({1, 8}));
+  return net.build(
+      "  shift = self.shift.view(1, 8, 1, 1)\n"
+      "  a = torch.relu_(self.norm.forward(self.first.forward(x)))\n"
+      "  left = a[:, 0:4]\n"
+      "  b = self.second.forward(a)\n"
+      "  torch.selu_(b)\n"
+      "  b += a\n"
+      "  c = torch.tanh(self.third.forward(b)) + shift\n"
+      "  parts = [c, torch.cat([left, a[:, 4:]], 1)]\n"
+      "  d = torch.relu(self.fourth.forward(torch.cat(parts, 1)))\n"
+      "  return self.head.forward(d)\n");
+}
+
+TEST(refit, memory_on_disk_does_not_change_the_weights) {
+  for (const std::uint64_t seed : {21, 22}) {
+    script_network maker(seed);
+    const joint_network all(tangled_network(maker), maker.normal({5, 3, 12, 10}));
+    std::mt19937_64 random(seed);
+    const channel_mask mask = random_mask(all.graph, random);
+    const at::Tensor before = all.images.clone();
+    const auto refitted = [&](std::int64_t memory) {
+      adapter::refit_options options;
+      options.sweep.memory = memory;
+      return adapter::refit(reference_context(), all.net, all.captured, all.graph, mask, adapter::in_turn(all.images.split(1)), options);
+    };
+    const auto in_memory = refitted(std::int64_t{1} << 40);
+    ASSERT_GE(in_memory.tensors.size(), 4u);
+    for (const std::int64_t memory : {0, 20000}) {  // all of it, and some batches
+      const auto spilled = refitted(memory);
+      ASSERT_EQ(spilled.tensors.size(), in_memory.tensors.size());
+      for (const auto& [name, tensor] : spilled.tensors)
+        EXPECT_TRUE(at::equal(tensor, in_memory.tensors.at(name))) << name << ", seed " << seed << ", memory " << memory;
+    }
+    EXPECT_TRUE(at::equal(all.images, before));
+  }
+}
+
+// What is in the caller's hands stays there when the sweep is stopped half way.
+TEST(refit, stopped_while_memory_is_on_disk_it_leaves_the_images_whole) {
+  const deep_network deep(8);
+  std::vector<at::Tensor> batches = deep.all.images.split(1);
+  adapter::refit_options options;
+  options.sweep.memory = 0;
+  options.sweep.progress = [](std::int64_t, std::int64_t) { throw std::runtime_error("stopped by the user"); };
+  error_text<std::runtime_error>([&] {
+    adapter::refit(reference_context(), deep.all.net, deep.all.captured, deep.all.graph, deep.mask, adapter::in_turn(batches), options);
+  });
+  for (const at::Tensor& batch : batches) EXPECT_TRUE(batch.isfinite().all().item<bool>());
+}
+
 TEST(refit, threads_do_not_change_the_weights) {
   const deep_network deep(5);
   const auto refitted = [&](int threads) {
     return adapter::refit(cpu_context(make_thread_pool(threads)), deep.all.net, deep.all.captured, deep.all.graph, deep.mask,
-                          {deep.all.images}, {});
+                          adapter::in_turn({deep.all.images}), {});
   };
   const auto alone = refitted(1);
   ASSERT_FALSE(alone.tensors.empty());
@@ -205,12 +264,12 @@ TEST(refit, progress_counts_the_sites_and_may_stop_it) {
   const deep_network deep(6);
   std::vector<std::pair<std::int64_t, std::int64_t>> calls;
   adapter::refit_options options;
-  options.progress = [&](std::int64_t done, std::int64_t total) { calls.emplace_back(done, total); };
+  options.sweep.progress = [&](std::int64_t done, std::int64_t total) { calls.emplace_back(done, total); };
   deep.all.refitted(deep.mask, options);
   const auto sites = static_cast<std::int64_t>(deep.all.graph.sites.size());
   ASSERT_EQ(static_cast<std::int64_t>(calls.size()), sites);
   for (std::int64_t i = 0; i < sites; ++i) EXPECT_EQ(calls[static_cast<std::size_t>(i)], std::pair(i + 1, sites));
-  options.progress = [](std::int64_t done, std::int64_t) {
+  options.sweep.progress = [](std::int64_t done, std::int64_t) {
     if (done == 2) throw std::runtime_error("stopped by the user");
   };
   SIRFP_EXPECT_HAS(error_text<std::runtime_error>([&] { deep.all.refitted(deep.mask, options); }), "stopped by the user");
@@ -247,9 +306,11 @@ TEST(refit, in_place_operators_stay_in_their_own_network) {
 
 TEST(refit, no_images_are_refused) {
   const deep_network deep(7);
-  SIRFP_EXPECT_HAS(error_text<invalid_argument>(
-                       [&] { adapter::refit(reference_context(), deep.all.net, deep.all.captured, deep.all.graph, deep.mask, {}, {}); }),
-                   "refit: no images");
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] {
+                     adapter::refit(reference_context(), deep.all.net, deep.all.captured, deep.all.graph, deep.mask, adapter::in_turn({}),
+                                    {});
+                   }),
+                   "no images to run the network on");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "added_biases.hpp"
 #include "consumer_weights.hpp"
+#include "paused_passes.hpp"
 #include "sirfp/adapter/joint.hpp"
 #include "sirfp/adapter/observe.hpp"
 #include "sirfp/expects.hpp"
@@ -47,77 +48,106 @@ site_map fit(const moments& measured, const std::vector<std::int64_t>& kept, std
   return {matrix, mean.narrow(0, k, channels) - matrix.mv(mean.narrow(0, 0, k))};
 }
 
+// Where the sweep stops: sites that are first read by one operator.
+struct stop {
+  const torch::jit::Node* node = nullptr;
+  struct reading {
+    std::size_t site = 0;
+    std::size_t input = 0;  // which argument of the node
+  };
+  std::vector<reading> readings;
+};
+
 class sweep {
  public:
   sweep(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph, const channel_mask& mask,
-        const std::vector<at::Tensor>& batches, const refit_options& options)
-      : ctx_(ctx), net_(net), captured_(captured), graph_(graph), mask_(mask), options_(options), readings_(captured, graph) {
-    const auto code = std::make_shared<const program>(compile(net.graph, net.module));
-    for (const at::Tensor& batch : batches) {
-      original_.emplace_back(code, batch);
-      cut_.emplace_back(code, batch);
-    }
-    for (std::size_t s = 0; s < graph.sites.size(); ++s) {
-      const auto& consumers = graph.sites[s].consumers;
-      const auto first = std::min_element(consumers.begin(), consumers.end(), [](const auto& a, const auto& b) { return a.op < b.op; })->op;
-      starts_[captured.nodes.at(static_cast<std::size_t>(first))].push_back({s, first});
-    }
-    for (const auto& [node, sites] : starts_) total_ += static_cast<std::int64_t>(sites.size());
-  }
+        image_stream images, const refit_options& options)
+      : ctx_(ctx),
+        net_(net),
+        captured_(captured),
+        graph_(graph),
+        mask_(mask),
+        options_(options),
+        readings_(captured, graph),
+        code_(std::make_shared<const program>(compile(net.graph, net.module))),
+        passes_(code_, 2, std::move(images), options.sweep.memory) {}
 
   compensated_weights run() {
-    while (done_ < total_) {
-      if (const auto here = starts_.find(original_.front().next()); here != starts_.end()) {
-        for (const auto& [site, op] : here->second) {
-          refit_site(graph_.sites[site], op);
-          if (options_.progress) options_.progress(done_ + 1, total_);
-          ++done_;
-        }
-      }
-      for (std::size_t b = 0; b < original_.size(); ++b) {
-        original_[b].step();
-        cut_[b].step();
-      }
+    const std::vector<stop> stops = all_stops();
+    std::int64_t done = 0;
+    for (const stop& here : stops) {
+      const auto first_cut = std::find_if(here.readings.begin(), here.readings.end(), [&](const stop::reading& reading) {
+        return disturbed_ || !removed_positions(graph_.sites[reading.site].layout, mask_).empty();
+      });
+      refit_stop(here, {first_cut, here.readings.end()});  // nothing in front of the others was cut
+      for (std::size_t i = 0; i < here.readings.size(); ++i)
+        if (options_.sweep.progress) options_.sweep.progress(++done, static_cast<std::int64_t>(graph_.sites.size()));
     }
     return std::move(result_);
   }
 
  private:
-  struct start {
-    std::size_t site;
-    std::int32_t op;
-  };
+  static constexpr std::size_t original = 0, cut = 1;  // the passes of a batch
 
-  moments side_by_side(const consumer_site& site, std::int32_t first_op, const std::vector<std::int64_t>& kept) const {
-    const auto& arguments = captured_.ops.ops.at(static_cast<std::size_t>(first_op)).arguments;
-    const auto input = static_cast<std::size_t>(
-        std::find_if(arguments.begin(), arguments.end(),
-                     [&](const op_argument& a) { return a.type == op_argument::kind::tensor && a.values.at(0) == site.value; }) -
-        arguments.begin());
-    const auto count = static_cast<std::int64_t>(site.layout.size());
-    const at::Tensor positions = at::tensor(kept, at::kLong);
-    moments_state sums;
-    for (std::size_t b = 0; b < original_.size(); ++b) {
-      const at::Tensor d = original_[b].input(input).narrow(site.axis, site.first, count);
-      const at::Tensor z = cut_[b].input(input).narrow(site.axis, site.first, count).index_select(site.axis, positions);
-      at::Tensor both = at::cat({z, d}, site.axis).to(at::kFloat);
-      std::int64_t axis = site.axis;
-      if (both.dim() > 4) {
-        both = both.movedim(axis, 1).flatten(2);
-        axis = 1;
-      }
-      accumulate_moments(ctx_, view_of(both, axis), {}, sums);
+  // In execution order.
+  std::vector<stop> all_stops() const {
+    std::unordered_map<const torch::jit::Node*, stop> found;
+    for (std::size_t s = 0; s < graph_.sites.size(); ++s) {
+      const consumer_site& site = graph_.sites[s];
+      const auto first = std::ranges::min_element(site.consumers, {}, &consumer::op)->op;
+      const auto& arguments = captured_.ops.ops.at(static_cast<std::size_t>(first)).arguments;
+      const auto input = std::ranges::find_if(
+          arguments, [&](const op_argument& a) { return a.type == op_argument::kind::tensor && a.values.at(0) == site.value; });
+      stop& at = found[captured_.nodes.at(static_cast<std::size_t>(first))];
+      at.node = captured_.nodes[static_cast<std::size_t>(first)];
+      at.readings.push_back({s, static_cast<std::size_t>(input - arguments.begin())});
     }
-    return moments_sync(sums);
+    std::vector<stop> stops;
+    for (const instruction& step : code_->body.code)
+      if (const auto here = found.find(step.node); here != found.end()) stops.push_back(std::move(here->second));
+    if (stops.size() != found.size()) throw failure("network: a consumer of its channels runs inside a loop or a branch");
+    return stops;
   }
 
-  void refit_site(const consumer_site& site, std::int32_t first_op) {
-    const std::vector<std::int64_t> kept = kept_positions(site.layout, mask_);
-    const std::vector<std::int64_t> removed = removed_positions(site.layout, mask_);
-    if (removed.empty() && !disturbed_) return;  // nothing in front of it was cut
+  // Sums over all batches of the kept positions in the cut network, followed by all positions in the original.
+  std::vector<moments_state> side_by_side(const stop& here, const std::vector<stop::reading>& readings) {
+    std::vector<moments_state> sums(readings.size());
+    passes_.each([&](std::span<stepper> batch) {
+      advance(batch[original], here.node);
+      if (disturbed_)
+        advance(batch[cut], here.node);
+      else
+        batch[cut] = batch[original];
+      for (std::size_t r = 0; r < readings.size(); ++r) add_images(readings[r], batch, sums[r]);
+    });
+    return sums;
+  }
+
+  void add_images(const stop::reading& reading, std::span<stepper> batch, moments_state& sums) const {
+    const consumer_site& site = graph_.sites[reading.site];
+    const auto count = static_cast<std::int64_t>(site.layout.size());
+    const at::Tensor positions = at::tensor(kept_positions(site.layout, mask_), at::kLong);
+    const at::Tensor d = batch[original].input(reading.input).narrow(site.axis, site.first, count);
+    const at::Tensor z = batch[cut].input(reading.input).narrow(site.axis, site.first, count).index_select(site.axis, positions);
+    at::Tensor both = at::cat({z, d}, site.axis).to(at::kFloat);
+    std::int64_t axis = site.axis;
+    if (both.dim() > 4) {
+      both = both.movedim(axis, 1).flatten(2);
+      axis = 1;
+    }
+    accumulate_moments(ctx_, view_of(both, axis), {}, sums);
+  }
+
+  void refit_stop(const stop& here, const std::vector<stop::reading>& readings) {
+    if (readings.empty()) return;
+    const std::vector<moments_state> sums = side_by_side(here, readings);
     disturbed_ = true;
-    const auto channels = static_cast<std::int64_t>(site.layout.size());
-    const site_map map = fit(side_by_side(site, first_op, kept), kept, channels, options_.lambda);
+    for (std::size_t r = 0; r < readings.size(); ++r) refit_site(graph_.sites[readings[r].site], moments_sync(sums[r]));
+  }
+
+  void refit_site(const consumer_site& site, const moments& measured) {
+    const std::vector<std::int64_t> kept = kept_positions(site.layout, mask_);
+    const site_map map = fit(measured, kept, static_cast<std::int64_t>(site.layout.size()), options_.lambda);
     for (const consumer& reader : site.consumers) refit_reader(site, reader, map, kept);
   }
 
@@ -170,8 +200,7 @@ class sweep {
 
   // The cut network's passes read the new tensors from here on.
   void apply_to_cut(const consumer& reader) {
-    for (const argument_override& change : overrides_of_reader(captured_, reader, result_))
-      for (stepper& pass : cut_) pass.replace(change);
+    for (const argument_override& change : overrides_of_reader(captured_, reader, result_)) passes_.replace(cut, change);
   }
 
   const context& ctx_;
@@ -181,22 +210,18 @@ class sweep {
   const channel_mask& mask_;
   const refit_options& options_;
   weight_readings readings_;
-  std::vector<stepper> original_;
-  std::vector<stepper> cut_;
-  std::unordered_map<const torch::jit::Node*, std::vector<start>> starts_;
+  std::shared_ptr<const program> code_;
+  paused_passes passes_;
   compensated_weights result_;
   bool disturbed_ = false;
-  std::int64_t done_ = 0;
-  std::int64_t total_ = 0;
 };
 
 }  // namespace
 
 compensated_weights refit(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph,
-                          const channel_mask& mask, const std::vector<at::Tensor>& batches, const refit_options& options) {
-  SIRFP_EXPECTS(!batches.empty(), "refit: no images");
+                          const channel_mask& mask, image_stream images, const refit_options& options) {
   const c10::InferenceMode guard;
-  return sweep(ctx, net, captured, graph, mask, batches, options).run();
+  return sweep(ctx, net, captured, graph, mask, std::move(images), options).run();
 }
 
 }  // namespace sirfp::adapter

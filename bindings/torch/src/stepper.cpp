@@ -49,4 +49,16 @@ const torch::jit::Node* stepper::step(std::vector<IValue>* outputs) {
   return next.node;
 }
 
+void stepper::list_tensors(std::vector<at::Tensor>& live, std::vector<at::Tensor>& foreign) const {
+  const auto append = [](const IValue& value, std::vector<at::Tensor>& list) {
+    for (at::Tensor& tensor : output_tensors(value)) list.push_back(std::move(tensor));
+  };
+  for (std::size_t slot = 0; slot < code_->slots.size(); ++slot) {
+    append(state_.slot(static_cast<std::int32_t>(slot)), live);
+    append(code_->slots[slot], foreign);
+  }
+  for (const auto& [node, changes] : overrides_)
+    for (const auto& [argument, tensor] : changes) foreign.push_back(tensor);
+}
+
 }  // namespace sirfp::adapter

@@ -31,6 +31,9 @@ class stepper {
   void replace(const argument_override& change) { overrides_[change.node].emplace_back(change.argument, change.tensor); }
   // Runs the next operator and returns its node; `outputs` receives what it made.
   const torch::jit::Node* step(std::vector<torch::jit::IValue>* outputs = nullptr);
+  // Appends the tensors that the pass holds for operators to come, and those that are not its own: the network's and their replacements.
+  // Both may name memory that the other does (a view of a parameter).
+  void list_tensors(std::vector<at::Tensor>& live, std::vector<at::Tensor>& foreign) const;
 
  private:
   const instruction& instruction_at() const { return code_->body.code[position_]; }

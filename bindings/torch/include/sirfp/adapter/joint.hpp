@@ -2,22 +2,19 @@
 // sequential refit.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "sirfp/adapter/apply.hpp"
 #include "sirfp/adapter/capture.hpp"
+#include "sirfp/adapter/sweep.hpp"
 #include "sirfp/channel_graph.hpp"
 #include "sirfp/context.hpp"
 #include "sirfp/moments.hpp"
 #include "sirfp/removal_curve.hpp"
 
 namespace sirfp::adapter {
-
-// Called as work goes on; may throw to stop it (nothing is left half done).
-using progress_listener = std::function<void(std::int64_t done, std::int64_t total)>;
 
 // Covariance and consumer metric of every site that has moments. Throws invalid_argument for a weight that is not finite (names it).
 std::vector<joint_site> joint_sites(const network& net, const captured_network& captured, const channel_graph& graph,
@@ -38,14 +35,14 @@ std::vector<sensitivity_curve> measure_sensitivity(const network& net, const cap
 
 struct refit_options {
   double lambda = 1e-3;
-  progress_listener progress = {};
+  sweep_options sweep = {};
 };
 
 // One layer-wise sweep (METHOD 7): d = a site in the original network, z = the same site in the one that is cut and refitted so far;
 //   A = E + (S_dz - E S_zz)(S_zz + lambda mean(diag S_zz) I)^-1,  b = m_d - A m_z,  W' = W A,  bias += sum_t W_t b
-// for every consumer of the site. Returns full-size weights; removed columns are 0. Holds the live tensors of all batches, of both
-// networks.
+// for every consumer of the site. Returns full-size weights; removed columns are 0. Memory: see sweep_options, for both networks together.
+// Throws invalid_argument if `images` has none.
 compensated_weights refit(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph,
-                          const channel_mask& mask, const std::vector<at::Tensor>& batches, const refit_options& options);
+                          const channel_mask& mask, image_stream images, const refit_options& options);
 
 }  // namespace sirfp::adapter

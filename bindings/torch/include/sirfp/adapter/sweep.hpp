@@ -1,0 +1,32 @@
+// Layer-wise sweeps: all calibration images advance through the network together, operator by operator, each operator once an image.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace sirfp::adapter {
+
+// Called as work goes on; may throw to stop it (nothing is left half done).
+using progress_listener = std::function<void(std::int64_t done, std::int64_t total)>;
+
+// The next batch [N, C, H, W] of calibration images; an undefined tensor when there are no more. A batch is loaded when it starts.
+using image_stream = std::function<at::Tensor()>;
+// Batches that are in memory already.
+image_stream in_turn(std::vector<at::Tensor> batches);
+
+// Bytes: half of the machine's memory.
+std::int64_t half_of_memory();
+
+// What a sweep holds: of the batch at work, the tensors that operators to come still read and those of the operator that runs; of all
+// others only the former, of which what exceeds `memory` bytes lies in an unnamed temporary file (in TMPDIR, else /tmp; failure when the
+// disk is full). The network's parameters, their replacements and the sums of one consumer site come on top. The result does not depend on
+// it, bit for bit.
+struct sweep_options {
+  std::int64_t memory = half_of_memory();
+  progress_listener progress = {};  // done, total: places in the network where the sweep stops
+};
+
+}  // namespace sirfp::adapter
