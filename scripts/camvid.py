@@ -52,6 +52,7 @@ NETWORKS = (
     ),
 )
 PRESETS = {"default": (), "paper": ("--preset", "paper", "--backbone", "encoder")}
+RECALIBRATED_FRACTIONS = (0.5, 0.2)
 
 
 def shared() -> pathlib.Path:
@@ -129,16 +130,22 @@ class Study:
         }
 
 
+def budgets(network: Network) -> list[tuple[str, float, tuple]]:
+    """The rows of a network's first table: how it is pruned, in words, to which fraction, with which options."""
+    rows = [(preset, f, options) for preset, options in PRESETS.items() for f in network.fractions]
+    return rows + [("default --recalibrate", f, ("--recalibrate",)) for f in RECALIBRATED_FRACTIONS]
+
+
 def grid_options(criterion: str, widths: str, compensation: str) -> tuple:
     return ("--criterion", *criterion.split(), "--allocate", widths, *GRID_COMPENSATION[compensation])
 
 
-def budget_line(preset: str, fraction: float, row: dict | None) -> str:
+def budget_line(how: str, fraction: float, row: dict | None) -> str:
     if row is None:
-        return f"| {preset} | {fraction} | not run | | | | |"
+        return f"| {how} | {fraction} | not run | | | | |"
     if "refused" in row:
-        return f"| {preset} | {fraction} | refused: {row['refused']} | | | | |"
-    cells = [preset, fraction, f"{row['flops']:.3f}", f"{row['parameters']:.3f}", f"{row['miou']:.2f}", f"{row['agreement']:.2f}"]
+        return f"| {how} | {fraction} | refused: {row['refused']} | | | | |"
+    cells = [how, fraction, f"{row['flops']:.3f}", f"{row['parameters']:.3f}", f"{row['miou']:.2f}", f"{row['agreement']:.2f}"]
     return "| " + " | ".join(map(str, [*cells, f"{row['difference']:.1e}"])) + " |"
 
 
@@ -150,7 +157,7 @@ def grid_cell(row: dict | None) -> str:
 
 def section(study: Study) -> list[str]:
     network = study.network
-    rows = {(p, f): study.finished(f, PRESETS[p]) for p in PRESETS for f in network.fractions}
+    rows = {(how, f): study.finished(f, options) for how, f, options in budgets(network)}
     dense = next((r["dense"] for r in rows.values() if r and "dense" in r), None)
     lines = [f"## {network.name}", ""]
     if dense is not None:
@@ -159,7 +166,7 @@ def section(study: Study) -> list[str]:
     lines += [
         "| preset | target | FLOPs left | parameters left | mIoU | agreement, % | difference |",
         "|---|---|---|---|---|---|---|",
-        *(budget_line(p, f, r) for (p, f), r in rows.items()),
+        *(budget_line(how, f, r) for (how, f), r in rows.items()),
         "",
     ]
     lines += [f"![mIoU over FLOPs]({network.name}.svg)", ""]
@@ -216,7 +223,7 @@ def main() -> int:
     todo = []
     for study in studies:
         if args.only in study.network.name:
-            todo += [(study, f, options) for f in study.network.fractions for options in PRESETS.values()]
+            todo += [(study, f, options) for _, f, options in budgets(study.network)]
     for study in studies:
         if args.only in study.network.name and study.network.grid and not args.no_grid:
             cells = [(c, w, k) for w in GRID_WIDTHS for c in GRID_CRITERIA for k in GRID_COMPENSATION]

@@ -39,6 +39,8 @@ void plan_command(const plan_arguments& arguments) {
   check_output("-o", arguments.output, inputs);
   check_output("-o", weights_path_of(arguments.output), inputs);
   SIRFP_EXPECTS(!chosen.refit_asked || !arguments.images.folder.empty(), "--refit: expected with --images DIR, to run both networks on");
+  SIRFP_EXPECTS(!chosen.recalibrate || !arguments.images.folder.empty(),
+                "--recalibrate: expected with --images DIR, to measure the statistics on");
   set_up_computing(arguments.common);
   const progress_style style = arguments.common.progress();
   calibration_state state = load_state(cpu_context(), arguments.state);
@@ -65,13 +67,11 @@ void plan_command(const plan_arguments& arguments) {
   announce(style, "compensating");
   adapter::compensated_weights weights = chosen.refit && images ? refit_plan(opened, made, *images, arguments.memory, style)
                                                                 : compensate_plan(opened, made, state, chosen.compensate, chosen.lambda());
+  if (chosen.recalibrate) weights = recalibrate_plan(opened, made, std::move(weights), *images, arguments.memory, style);
   if (chosen.refit && !images)
     weights.notes.emplace_back("compensated by plain least squares; with --images DIR it is refitted layer by layer");
 
-  std::vector<std::string> notes = scarcity_notes(opened, state);
-  if (chosen.lossless)
-    for (std::string& note : unvarying_notes(opened, state, made)) notes.push_back(std::move(note));
-  notes.insert(notes.end(), weights.notes.begin(), weights.notes.end());
+  const std::vector<std::string> notes = notes_of(opened, state, made, chosen.lossless, weights.notes);
 
   output_files files;
   if (!weights.tensors.empty()) {

@@ -124,12 +124,10 @@ void prune(const prune_arguments& arguments) {
   plan made = plan_from_state(
       opened, state, chosen, "the calibration", [&] { return inputs_of(images, sensitivity_images); }, style);
   announce(style, "compensating and slimming");
-  const adapter::compensated_weights weights = chosen.refit ? refit_plan(opened, made, images, arguments.memory, style)
-                                                            : compensate_plan(opened, made, state, chosen.compensate, chosen.lambda());
-  std::vector<std::string> notes = scarcity_notes(opened, state);
-  if (chosen.lossless)
-    for (std::string& note : unvarying_notes(opened, state, made)) notes.push_back(std::move(note));
-  notes.insert(notes.end(), weights.notes.begin(), weights.notes.end());
+  adapter::compensated_weights weights = chosen.refit ? refit_plan(opened, made, images, arguments.memory, style)
+                                                      : compensate_plan(opened, made, state, chosen.compensate, chosen.lambda());
+  if (chosen.recalibrate) weights = recalibrate_plan(opened, made, std::move(weights), images, arguments.memory, style);
+  const std::vector<std::string> notes = notes_of(opened, state, made, chosen.lossless, weights.notes);
   const auto calibrated = static_cast<std::int64_t>(state.images.size());
   state = {};  // may be as large as the network; not needed any more
   const adapter::network masked = adapter::masked_network(opened.net, opened.captured, opened.graph, made, weights);

@@ -45,6 +45,9 @@ void add_predictors(const session& opened, const calibration_state& state, plan&
   }
 }
 
+namespace {
+
+// Their covariance cannot tell all channels apart.
 std::vector<std::string> scarcity_notes(const session& opened, const calibration_state& state) {
   std::vector<std::string> notes;
   for (const consumer_site& site : opened.graph.sites) {
@@ -80,6 +83,17 @@ std::vector<std::string> unvarying_notes(const session& opened, const calibratio
   for (const auto& [group, channels] : gone) notes.push_back(text("never vary, removed: ", group, ": ", listed(channels)));
   for (const auto* reasons : {&kept, &locked})
     for (const auto& [reason, channels] : *reasons) notes.push_back(text("never vary, stay: ", reason, ": ", listed(channels)));
+  return notes;
+}
+
+}  // namespace
+
+std::vector<std::string> notes_of(const session& opened, const calibration_state& state, const plan& made, bool lossless,
+                                  const std::vector<std::string>& of_weights) {
+  std::vector<std::string> notes = scarcity_notes(opened, state);
+  if (lossless)
+    for (std::string& note : unvarying_notes(opened, state, made)) notes.push_back(std::move(note));
+  notes.insert(notes.end(), of_weights.begin(), of_weights.end());
   return notes;
 }
 

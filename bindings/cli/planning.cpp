@@ -9,6 +9,7 @@
 #include "findings.hpp"
 #include "interrupt.hpp"
 #include "sirfp/adapter/joint.hpp"
+#include "sirfp/adapter/recalibrate.hpp"
 #include "sirfp/backend.hpp"
 #include "sirfp/cost.hpp"
 #include "sirfp/expects.hpp"
@@ -119,6 +120,13 @@ adapter::compensated_weights refit_plan(const session& opened, const plan& made,
       opened);
 }
 
+adapter::compensated_weights recalibrate_plan(const session& opened, const plan& made, adapter::compensated_weights weights,
+                                              image_folder& images, std::optional<std::int64_t> memory, progress_style style) {
+  return rounded_as_stored(adapter::recalibrate(opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), std::move(weights),
+                                                all_of(images), sweep_with(memory, style, "recalibrating", "norms")),
+                           opened);
+}
+
 std::vector<at::Tensor> inputs_of(image_folder& images, std::int64_t count) {
   std::vector<at::Tensor> inputs;
   const auto batches = static_cast<std::int64_t>(images.batches().size());
@@ -168,10 +176,10 @@ adapter::compensated_weights weights_of(const session& opened, const loaded_plan
                                         const std::optional<calibration_state>& state, std::optional<compensation> override_with) {
   const plan& made = opened_plan.content;
   const compensation how = override_with.value_or(opened_plan.compensate);
-  if (how == compensation::none) return {};
   if (!state && !override_with && !made.weights_file.empty()) {
     return adapter::load_weights(opened_plan.path.parent_path() / made.weights_file, made.weights_hash);
   }
+  if (how == compensation::none) return {};
   SIRFP_EXPECTS(state, opened_plan.path.string(), ": compensation ", name_of(how),
                 " needs moments: give --state STATE, or --images DIR to measure them, or --compensate none");
   return compensate_plan(opened, made, *state, how, opened_plan.lambda);

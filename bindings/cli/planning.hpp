@@ -30,6 +30,10 @@ adapter::compensated_weights compensate_plan(const session& opened, const plan& 
 adapter::compensated_weights refit_plan(const session& opened, const plan& made, image_folder& images, std::optional<std::int64_t> memory,
                                         progress_style style);
 
+// The weights with BatchNorm statistics of the cut network on all images.
+adapter::compensated_weights recalibrate_plan(const session& opened, const plan& made, adapter::compensated_weights weights,
+                                              image_folder& images, std::optional<std::int64_t> memory, progress_style style);
+
 constexpr std::int64_t sensitivity_images = 4;  // METHOD 9
 
 // The inputs of `count` evenly spaced images, in the folder's batches.

@@ -62,7 +62,7 @@ void make_lossless(const selection_arguments& arguments, selection& chosen) {
   SIRFP_EXPECTS(!arguments.flops && !arguments.parameters,
                 "--lossless: expected without --flops and --params; it removes what costs nothing");
   SIRFP_EXPECTS(!arguments.preset && !arguments.criterion && arguments.scores.empty() && !arguments.allocate && !arguments.compensate &&
-                    !arguments.refit && !arguments.round_to && arguments.keep.empty(),
+                    !arguments.refit && !arguments.recalibrate && !arguments.round_to && arguments.keep.empty(),
                 "--lossless: expected with no option of how to remove but --lock");
   chosen.lossless = true;
   chosen.refit = false;
@@ -114,6 +114,8 @@ void add_selection_options(CLI::App& app, selection_arguments& arguments) {
          "--refit,!--no-refit", [&arguments](std::int64_t times) { arguments.refit = times > 0; },
          "least squares layer by layer, original and cut network side by side (default with images)")
       ->group(group);
+  app.add_flag("--recalibrate", arguments.recalibrate, "measure BatchNorm statistics anew on the images, after the compensation")
+      ->group(group);
   add_choice(app, "--redundancy-scale", arguments.scale, {"reference", "resolution-neutral", "cosine"}, "scale of pairwise redundancy")
       ->group(group);
   add_count(app, "--round-to", arguments.round_to, 1, "widths are multiples of N in groups of 64 channels and more (default 8)")
@@ -142,6 +144,7 @@ selection resolve(const selection_arguments& arguments, const common_options& co
   chosen.refit_asked = arguments.refit.value_or(false);
   SIRFP_EXPECTS(!chosen.refit_asked || chosen.compensate == compensation::least_squares, "--refit: expected with --compensate ls");
   chosen.refit = arguments.refit.value_or(chosen.refit) && !chosen.lossless && chosen.compensate == compensation::least_squares;
+  chosen.recalibrate = arguments.recalibrate;
   if (arguments.criterion) chosen.by = from_name<criterion>(criterion_names, *arguments.criterion);
   if (!arguments.scores.empty()) {
     SIRFP_EXPECTS(!arguments.criterion, "--scores and --criterion: expected one of them");
@@ -197,6 +200,7 @@ json json_of(const selection& chosen) {
           {"backbone", chosen.ranking.backbone},
           {"allocate", width_rule_names.at(static_cast<std::size_t>(chosen.widths))},
           {"refit", chosen.refit},
+          {"recalibrate", chosen.recalibrate},
           {"percentile_scan", chosen.allocation.percentile_scan},
           {"round_to", chosen.allocation.round_to},
           {"floor", chosen.allocation.floor},

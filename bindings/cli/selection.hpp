@@ -26,6 +26,7 @@ struct selection_arguments {
   std::optional<std::string> compensate;
   std::optional<std::string> scale;
   std::optional<bool> refit;
+  bool recalibrate = false;
   std::optional<std::int64_t> round_to;
   std::vector<std::pair<std::string, double>> keep;
   std::vector<std::string> lock;
@@ -48,6 +49,7 @@ struct selection {
   bool lossless = false;     // no target: what the others determine goes
   bool refit = true;         // instead of plain least squares, where images are at hand
   bool refit_asked = false;  // then they must be
+  bool recalibrate = false;  // BatchNorm statistics, on the images
   std::uint64_t seed = 0;
   std::string scores_file;
   std::map<std::string, std::vector<double>> scores;  // of criterion::given, by group

@@ -153,6 +153,33 @@ def test_apply_without_moments_says_what_is_missing(pruned, tmp_path):
     assert all(torch.allclose(one[key], other[key], atol=1e-6) for key in one)
 
 
+@pytest.mark.parametrize("compensation", ["ls", "none"])
+def test_recalibration_goes_into_the_plan_and_is_what_apply_and_verify_use(pruned, tmp_path, compensation):
+    work, _ = pruned
+    options = ("--images", work / "images", "--flops", 0.5, "--compensate", compensation, "--recalibrate")
+    result = good("prune", work / "net.pt", *options, "-o", tmp_path / "slim.pt", "--plan", tmp_path / "net.plan")
+    assert result["options"]["selection"]["recalibrate"] and result["masked_vs_slim"]["relative"] <= 1e-4
+    good("apply", work / "net.pt", tmp_path / "net.plan", "-o", tmp_path / "applied.pt")
+    good("verify", work / "net.pt", tmp_path / "slim.pt", tmp_path / "net.plan", "--images", work / "images")
+    one, other = (tiny_networks.load(tmp_path / name).state_dict() for name in ("slim.pt", "applied.pt"))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    inputs = [photos.network_input(image) for image in sorted((work / "images").iterdir())]
+    with torch.inference_mode():
+        stem = torch.cat([torch.conv2d(image, one["stem.0.weight"], None, 2, 1) for image in inputs]).transpose(0, 1).flatten(1)
+    assert torch.allclose(one["stem.1.running_mean"], stem.mean(1), atol=1e-5)
+    assert torch.allclose(one["stem.1.running_var"], stem.var(1), rtol=1e-5)
+    plain = load_file(work / "net.plan.safetensors")
+    assert (load_file(tmp_path / "net.plan.safetensors").keys() - plain.keys()) >= {"stem.1.running_mean", "stem.1.running_var"}
+
+
+def test_recalibration_needs_images(pruned, tmp_path):
+    work, _ = pruned
+    good("observe", work / "net.pt", "--images", work / "images", "-o", tmp_path / "state")
+    line = refused(2, "plan", work / "net.pt", tmp_path / "state", "--flops", 0.5, "--recalibrate", "-o", tmp_path / "plan")
+    assert "--recalibrate: expected with --images DIR" in line
+    assert contents(tmp_path) == {"state"}
+
+
 @pytest.mark.parametrize("memory", ["0", "0.3M", "64g"])
 def test_result_does_not_depend_on_memory(pruned, tmp_path, memory):
     work, _ = pruned
