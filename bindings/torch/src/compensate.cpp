@@ -56,7 +56,7 @@ class compensator {
   }
 
   // Every block of the weight's rows (a weight without groups is one block) predicts from its own site.
-  std::vector<double> fold_blocks(at::Tensor& weight, const std::vector<weight_reading>& readings) const {
+  std::vector<double> fold_blocks(at::Tensor& weight, const std::vector<weight_reading>& readings) {
     const std::int64_t blocks = readings.front().reader->blocks;
     const std::int64_t rows = weight.size(0) / blocks;
     std::vector<double> offset;
@@ -64,7 +64,7 @@ class compensator {
       at::Tensor part = weight.narrow(0, block * rows, rows);
       if (readings.front().reader->input_axis == 0) part = part.transpose(0, 1);  // transposed convolution: [in, out, taps]
       at::Tensor flat = part.reshape({part.size(0), part.size(1), -1}).contiguous().clone();
-      const site_prediction prediction = predict(block, readings, part.size(1));
+      const site_prediction& prediction = predict(block, readings, part.size(1));
       const std::span<double> values(flat.data_ptr<double>(), static_cast<std::size_t>(flat.numel()));
       const std::vector<double> of_block = fold_prediction(prediction, values, flat.size(0), flat.size(1), flat.size(2));
       offset.insert(offset.end(), of_block.begin(), of_block.end());
@@ -73,17 +73,26 @@ class compensator {
     return offset;
   }
 
-  site_prediction predict(std::int64_t block, const std::vector<weight_reading>& readings, std::int64_t inputs) const {
+  // Consumers of the same sites share it.
+  const site_prediction& predict(std::int64_t block, const std::vector<weight_reading>& readings, std::int64_t inputs) {
+    std::vector<const consumer_site*> sites;
+    for (const weight_reading& reading : readings)
+      if (reading.reader->block == block) sites.push_back(reading.site);
+    const auto [place, added] = predictions_.try_emplace(std::move(sites));
+    if (added) place->second = solve(place->first, inputs);
+    return place->second;
+  }
+
+  site_prediction solve(const std::vector<const consumer_site*>& sites, std::int64_t inputs) const {
     std::vector<std::uint8_t> kept;
     std::vector<moments> measured;
-    for (const weight_reading& reading : readings) {
-      if (reading.reader->block != block) continue;
-      const auto state = sites_.find(reading.site->name);
-      SIRFP_EXPECTS(state != sites_.end(), "no moments of site ", reading.site->name, " to compensate from");
+    for (const consumer_site* site : sites) {
+      const auto state = sites_.find(site->name);
+      SIRFP_EXPECTS(state != sites_.end(), "no moments of site ", site->name, " to compensate from");
       measured.push_back(moments_sync(state->second));
-      SIRFP_EXPECTS(measured.back().channels == inputs, "moments of site ", reading.site->name, " have ", measured.back().channels,
+      SIRFP_EXPECTS(measured.back().channels == inputs, "moments of site ", site->name, " have ", measured.back().channels,
                     " channels, its consumer reads ", inputs);
-      kept = kept_flags(reading.site->layout, mask_);  // one slice of the weight: the same at every reading
+      kept = kept_flags(site->layout, mask_);  // one slice of the weight: the same at every reading
     }
     if (measured.empty()) return {};
     return predict_removed(pooled(measured), kept, how_, lambda_);
@@ -111,6 +120,7 @@ class compensator {
   compensation how_;
   double lambda_;
   weight_readings readings_;
+  std::map<std::vector<const consumer_site*>, site_prediction> predictions_;
   compensated_weights result_;
 };
 

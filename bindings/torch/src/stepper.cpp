@@ -11,15 +11,23 @@ stepper::stepper(std::shared_ptr<const program> code, const at::Tensor& input) :
 
 at::Tensor stepper::input(std::size_t argument) const { return state_.slot(instruction_at().inputs.at(argument).slot).toTensor(); }
 
+namespace {
+
+bool held_by_nobody_else(const at::Tensor& tensor) {
+  return tensor.use_count() == 1 && tensor.has_storage() && tensor.storage().use_count() == 1;
+}
+
+}  // namespace
+
 // Other passes that hold the tensor must not see it written; whatever this pass still reads of its memory, a view or what it is a view
-// of, must. So all of these move to a copy of that memory.
+// of, must. So all of these move to a copy of that memory; where the operator alone holds it, there is nothing to keep apart.
 void stepper::isolate(const instruction& next, Stack& stack) {
   const c10::FunctionSchema* schema = next.node->maybeSchema();
   if (schema == nullptr || !schema->is_mutable()) return;
   const auto& arguments = schema->arguments();
   for (std::size_t i = 0; i < arguments.size() && i < stack.size(); ++i) {
     const auto* alias = arguments[i].alias_info();
-    if (alias == nullptr || !alias->isWrite() || !stack[i].isTensor()) continue;
+    if (alias == nullptr || !alias->isWrite() || !stack[i].isTensor() || held_by_nobody_else(stack[i].toTensor())) continue;
     const at::Tensor written = stack[i].toTensor();
     const at::Tensor copy = at::empty({0}, written.options()).set_(written.storage()).clone();
     const auto move = [&](IValue& held) {
