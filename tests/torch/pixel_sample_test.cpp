@@ -24,7 +24,7 @@ std::vector<std::int64_t> chosen(const pixel_sample& sample, std::int64_t height
 }
 
 TEST(pixel_sample, one_pixel_of_every_cell) {
-  const pixel_sample sample(1. / 16, 20, 32, 1);
+  const pixel_sample sample(20, 32, 40);
   EXPECT_EQ(sample.pixels(), 5 * 8);
   const auto pixels = chosen(sample, 20, 32, "a.png");
   std::set<std::pair<std::int64_t, std::int64_t>> cells;
@@ -32,26 +32,23 @@ TEST(pixel_sample, one_pixel_of_every_cell) {
   EXPECT_EQ(cells.size(), 40u);
 }
 
-TEST(pixel_sample, share_and_least_are_kept_at_any_size) {
+TEST(pixel_sample, as_many_as_wanted_at_any_size) {
   for (const std::int64_t height : {1, 2, 7, 23, 90})
     for (const std::int64_t width : {1, 3, 30, 120})
-      for (const double fraction : {0.001, 0.0625, 0.3, 0.9, 1.0})
-        for (const std::int64_t least : {1, 19, 512}) {
-          const pixel_sample sample(fraction, height, width, least);
-          const auto wanted = std::min<double>(static_cast<double>(height * width),
-                                               std::max(fraction * static_cast<double>(height * width), static_cast<double>(least)));
-          const auto pixels = chosen(sample, height, width, "x");
-          SCOPED_TRACE(testing::Message() << height << " x " << width << ", " << fraction << ", at least " << least);
-          EXPECT_EQ(static_cast<std::int64_t>(pixels.size()), sample.pixels());
-          EXPECT_GE(static_cast<double>(pixels.size()), wanted * (1 - 1e-9));
-          EXPECT_LE(static_cast<double>(pixels.size()), wanted + static_cast<double>(height + width));
-          EXPECT_EQ(std::set<std::int64_t>(pixels.begin(), pixels.end()).size(), pixels.size()) << "a pixel twice";
-          EXPECT_EQ(sample.whole(), sample.pixels() == height * width);
-        }
+      for (const std::int64_t wanted : {0, 1, 5, 19, 20, 512, 2000, 100000}) {
+        const pixel_sample sample(height, width, wanted);
+        const auto pixels = chosen(sample, height, width, "x");
+        SCOPED_TRACE(testing::Message() << height << " x " << width << ", " << wanted);
+        EXPECT_EQ(static_cast<std::int64_t>(pixels.size()), sample.pixels());
+        EXPECT_GE(sample.pixels(), std::clamp<std::int64_t>(wanted, 1, height * width));
+        EXPECT_LE(sample.pixels(), wanted + height + width);
+        EXPECT_EQ(std::set<std::int64_t>(pixels.begin(), pixels.end()).size(), pixels.size()) << "a pixel twice";
+        EXPECT_EQ(sample.whole(), sample.pixels() == height * width);
+      }
 }
 
 TEST(pixel_sample, depends_on_the_image_and_on_nothing_else) {
-  const pixel_sample sample(0.1, 24, 24, 1);
+  const pixel_sample sample(24, 24, 57);
   EXPECT_EQ(chosen(sample, 24, 24, "a"), chosen(sample, 24, 24, "a"));
   EXPECT_NE(chosen(sample, 24, 24, "a"), chosen(sample, 24, 24, "b"));
   const at::Tensor both = sample.of(numbered(2, 3, 24, 24), 1, {"a", "b"});
@@ -63,7 +60,7 @@ TEST(pixel_sample, depends_on_the_image_and_on_nothing_else) {
 
 // First and last pixels are drawn as often as others.
 TEST(pixel_sample, every_pixel_has_its_turn) {
-  const pixel_sample sample(0.25, 4, 6, 1);
+  const pixel_sample sample(4, 6, 6);
   std::set<std::int64_t> seen;
   for (int i = 0; i < 200; ++i)
     for (const std::int64_t p : chosen(sample, 4, 6, std::to_string(i))) seen.insert(p);
@@ -77,11 +74,12 @@ TEST(pixel_sample, tokens_and_vectors) {
   EXPECT_TRUE(at::equal(sample.of(tokens, 2, {"a", "b"}), sample.of(map, 1, {"a", "b"})));
   const at::Tensor vectors = at::rand({2, 7});
   EXPECT_TRUE(adapter::sample_of(vectors, 1, 0.1).whole());
+  EXPECT_GE(adapter::sample_of(at::rand({1, 30, 10, 10}), 1, 0.01).pixels(), 30) << "as many as channels";
 }
 
 TEST(pixel_sample, refuses_a_share_of_nothing) {
-  SIRFP_EXPECT_HAS(error_text<invalid_argument>([] { pixel_sample(0, 4, 4, 1); }), "share of the pixels 0");
-  SIRFP_EXPECT_HAS(error_text<invalid_argument>([] { pixel_sample(1.5, 4, 4, 1); }), "share of the pixels 1.5");
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([] { adapter::sample_of(at::rand({1, 1, 4, 4}), 1, 0); }), "share of the pixels 0");
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([] { adapter::sample_of(at::rand({1, 1, 4, 4}), 1, 1.5); }), "share of the pixels 1.5");
 }
 
 }  // namespace

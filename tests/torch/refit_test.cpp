@@ -159,11 +159,61 @@ TEST(refit, is_not_worse_than_plain_least_squares) {
   EXPECT_LT(std::pow(product, 1. / 12), 0.97) << "on average it gains";
 }
 
+// A prediction for every tap has one a site as a special case, and sees the padding as it is.
+TEST(refit, taps_of_their_own_are_not_worse_than_one_prediction) {
+  double product = 1;
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    const deep_network deep(seed);
+    const double together = deep.error(deep.all.refitted(deep.mask, {.lambda = 1e-6, .by_taps = false})),
+                 by_taps = deep.error(deep.all.refitted(deep.mask, {.lambda = 1e-6}));
+    product *= by_taps / together;
+  }
+  EXPECT_LT(std::pow(product, 1. / 12), 0.95) << "on average it gains";
+}
+
+// y = W' Z + b by explicit least squares over all patches, written down with at::im2col and at::linalg_lstsq.
+TEST(refit, taps_solve_the_least_squares_problem) {
+  for (const std::int64_t dilation : {1, 2}) {
+    script_network net(31);
+    net.conv("first", {.in = 3, .out = 6, .kernel = 3, .padding = 1});
+    net.conv("second", {.in = 6, .out = 4, .kernel = 3, .stride = 2, .padding = 2, .dilation = dilation});
+    const torch::jit::Module module = net.build("  return self.second.forward(torch.relu(self.first.forward(x)))\n");
+    const joint_network all(module, net.normal({3, 3, 12, 14}));
+    const channel_mask mask = mask_without(all.graph, "first", {1, 4});
+    const adapter::compensated_weights weights = all.refitted(mask, {.lambda = 1e-12});
+    const at::Tensor y = all.output().permute({1, 0, 2, 3}).flatten(1);  // [4, N P]
+    const torch::jit::Module first = module.attr("first").toModule();
+    const at::Tensor made = at::conv2d(all.images, first.attr("weight").toTensor(), first.attr("bias").toTensor(), 1, 1).relu();
+    const at::Tensor hidden = made.index_select(1, at::tensor({0, 2, 3, 5}, at::kLong));
+    at::Tensor z = at::im2col(hidden, {3, 3}, {dilation, dilation}, {2, 2}, {2, 2}).permute({1, 0, 2}).flatten(1);  // [4 * 9, N P]
+    z = at::cat({z, at::ones({1, z.size(1)}, z.options())});
+    const at::Tensor solved = std::get<0>(at::linalg_lstsq(z.t(), y.t())).t();  // [4, 37]
+    const at::Tensor kept = weights.tensors.at("second.weight").index_select(1, at::tensor({0, 2, 3, 5}, at::kLong)).flatten(1);
+    EXPECT_LE((kept - solved.narrow(1, 0, 36)).abs().max().item<double>(), 2e-3 * solved.abs().max().item<double>()) << dilation;
+    EXPECT_LE((weights.tensors.at("second.bias") - solved.select(1, 36)).abs().max().item<double>(), 2e-3) << dilation;
+  }
+}
+
+// Enough of the pixels serve as well as all.
+TEST(refit, a_share_of_the_pixels) {
+  script_network net(33);
+  net.conv("first", {.in = 3, .out = 4, .kernel = 3, .padding = 1});
+  net.conv("second", {.in = 4, .out = 4, .kernel = 3, .padding = 1});
+  const joint_network all(net.build("  return self.second.forward(torch.relu(self.first.forward(x)))\n"), net.normal({4, 3, 40, 44}));
+  const channel_mask mask = mask_without(all.graph, "first", {1});
+  const auto error = [&](std::int64_t images) {
+    return relative_error(all.masked_output(mask, all.refitted(mask, {.images = images})), all.output());
+  };
+  const double of_all = error(0), of_some = error(4);
+  EXPECT_GT(of_some, of_all) << "nothing fits the pixels better than their own fit";
+  EXPECT_LT(of_some, 1.15 * of_all);
+}
+
 // Nothing in front of the first cut site has changed, so there both predict the same.
 TEST(refit, the_first_site_is_the_plain_compensation) {
   deep_network deep(3);
   deep.mask[static_cast<std::size_t>(deep.all.group_of("second"))].assign(12, 1);
-  const auto plain = deep.all.compensated(deep.mask, 1e-5), refitted = deep.all.refitted(deep.mask, {.lambda = 1e-5});
+  const auto plain = deep.all.compensated(deep.mask, 1e-5), refitted = deep.all.refitted(deep.mask, {.lambda = 1e-5, .by_taps = false});
   const auto kept = [&](const at::Tensor& weight) {
     at::Tensor copy = weight.clone();
     const auto& of_group = deep.mask[static_cast<std::size_t>(deep.all.group_of("first"))];

@@ -37,13 +37,10 @@ std::int64_t drawn(std::int64_t extent, std::int64_t count, std::int64_t i, std:
 
 }  // namespace
 
-pixel_sample::pixel_sample(double fraction, std::int64_t height, std::int64_t width, std::int64_t at_least)
+pixel_sample::pixel_sample(std::int64_t height, std::int64_t width, std::int64_t wanted)
     : height_(height), width_(width), rows_(height), columns_(width) {
-  SIRFP_EXPECTS(fraction > 0 && fraction <= 1, "share of the pixels ", fraction, ", expected above 0 and at most 1");
-  const auto pixels = static_cast<double>(height * width);
-  if (pixels == 0) return;
-  const double share = std::max(fraction, static_cast<double>(at_least) / pixels);
-  if (share >= 1) return;
+  if (wanted >= height * width) return;
+  const double share = static_cast<double>(std::max<std::int64_t>(wanted, 1)) / static_cast<double>(height * width);
   rows_ = cells(static_cast<double>(height), std::sqrt(share));
   columns_ = cells(static_cast<double>(width), share * static_cast<double>(height) / static_cast<double>(rows_));
 }
@@ -53,7 +50,7 @@ at::Tensor pixel_sample::positions(std::uint64_t seed) const {
   auto* next = chosen.mutable_data_ptr<std::int64_t>();
   for (std::int64_t row = 0; row < rows_; ++row)
     for (std::int64_t column = 0; column < columns_; ++column) {
-      const std::uint64_t random = spread(seed + static_cast<std::uint64_t>(row * columns_ + column));
+      const std::uint64_t random = spread(spread(seed) + static_cast<std::uint64_t>(row * columns_ + column));
       *next++ = drawn(height_, rows_, row, random >> 32U) * width_ + drawn(width_, columns_, column, random & 0xffffffffU);
     }
   return chosen;
@@ -66,15 +63,17 @@ at::Tensor pixel_sample::of(const at::Tensor& map, std::int64_t axis, const std:
   std::vector<at::Tensor> images;
   for (std::int64_t n = 0; n < flat.size(0); ++n) {
     const auto image = std::min<std::int64_t>(n / per_image, static_cast<std::int64_t>(names.size()) - 1);
-    const std::uint64_t seed = spread(hash_of(names.at(static_cast<std::size_t>(image))) + static_cast<std::uint64_t>(n % per_image));
+    const std::uint64_t seed = hash_of(names.at(static_cast<std::size_t>(image))) + static_cast<std::uint64_t>(n % per_image);
     images.push_back(flat.select(0, n).index_select(1, positions(seed)));
   }
   return images.size() == 1 ? images.front().unsqueeze(0) : at::stack(images);
 }
 
 pixel_sample sample_of(const at::Tensor& map, std::int64_t axis, double fraction) {
+  SIRFP_EXPECTS(fraction > 0 && fraction <= 1, "share of the pixels ", fraction, ", expected above 0 and at most 1");
   const feature_view view = view_of(map, axis);
-  return {fraction, view.height, view.width, view.channels};
+  const auto share = static_cast<std::int64_t>(std::ceil(fraction * static_cast<double>(view.pixels())));
+  return {view.height, view.width, std::max(share, view.channels)};
 }
 
 }  // namespace sirfp::adapter
