@@ -1,4 +1,5 @@
-// Every way to compute on this machine: the reference, and the cpu backend with each instruction set and several threads.
+// Every way to compute on this machine: the reference, the cpu backend with each instruction set and several threads, and the cuda backend,
+// here its kernels under the emulator.
 #pragma once
 
 #include <memory>
@@ -7,13 +8,18 @@
 
 #include "cpu/cpu_backend.hpp"
 #include "sirfp/context.hpp"
+#ifdef SIRFP_EMULATED_CUDA
+#include "emulator/grid.hpp"
+#include "sirfp/cuda_context.hpp"
+#endif
 
 namespace sirfp::test {
 
 struct named_context {
   std::string name;
   context ctx;
-  bool exact = false;  // computes in fp64
+  bool exact = false;     // computes in fp64
+  bool deferred = false;  // bad input is thrown by the next `_sync` function (device_notes.hpp)
 };
 
 inline std::string_view name_of(simd_level level) {
@@ -35,6 +41,10 @@ inline std::vector<simd_level> simd_levels() {
 inline std::vector<named_context> all_backends() {
   std::vector<named_context> all{{"reference", reference_context(), true}};
   for (const simd_level level : simd_levels()) all.push_back(cpu_at(level, 2));
+#ifdef SIRFP_EMULATED_CUDA
+  all.push_back(
+      {"cuda, emulated with seed " + std::to_string(emulator::seed()), cuda_context(0, nullptr, make_thread_pool(1)), false, true});
+#endif
   return all;
 }
 
