@@ -100,14 +100,21 @@ SIRFP_DEVICE bool add_patch(const plane<Element>& map, std::int64_t y0, std::int
   const std::int64_t end = y0 + band < map.features.height ? y0 + band : map.features.height;
   for (std::int64_t y = y0; y < end; ++y) {
     finite = read_row(map, y + 1, x0, y + 1 < end, below) && finite;
+    unsigned beyond = 0;
     for (int k = 0; k < strip; ++k) {
       if (x0 + k >= map.features.width) break;
       const float gx = 0.5F * (above.slope[k] + below.slope[k]) + middle.slope[k];
       const float gy = below.smooth[k] - above.smooth[k];
       const float square = gx * gx + gy * gy;
       const bool in_range = (square > smallest && square < largest) || (gx == 0 && gy == 0);
-      found.add(in_range ? static_cast<double>(sqrtf(square)) : wide_magnitude(map, y, x0 + k));
+      if (in_range)
+        found.add(static_cast<double>(sqrtf(square)));
+      else
+        beyond |= 1U << k;
     }
+    SIRFP_ROLLED
+    for (int k = 0; beyond >> k != 0; ++k)
+      if ((beyond >> k & 1U) != 0) found.add(wide_magnitude(map, y, x0 + k));
     above = middle;
     middle = below;
   }

@@ -68,12 +68,13 @@ SIRFP_DEVICE channel_sums sums_of(const feature_reader<Element>& features, const
 }
 
 template <class Element>
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(sum_threads) norms_kernel(feature_reader<Element> features, weight_reader weights, std::int64_t channels,
-                                                           double epsilon, double* notes, std::int64_t images_before, double* norms) {
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(sum_threads)
+    norms_kernel(feature_reader<Element> features, weight_reader weights, std::int64_t channels, double epsilon, double* notes,
+                 std::int64_t images_before, double* inverse_norms) {
   const std::int64_t n = device::block_index() / channels;
   const std::int64_t c = device::block_index() % channels;
   const double norm = block_sum(sums_of(features, weights, n, c, notes, images_before).magnitude);
-  if (device::thread_index() == 0) norms[device::block_index()] = norm + epsilon;
+  if (device::thread_index() == 0) inverse_norms[device::block_index()] = 1 / (norm + epsilon);
 }
 
 template <class Element>
@@ -99,11 +100,11 @@ struct centring {
   SIRFP_DEVICE double scaled(double sum, std::int64_t, std::int64_t, std::int64_t) const { return sum; }
 };
 struct scaling {
-  const double* norms;
+  const double* inverse_norms;
   std::int64_t channels;
   SIRFP_DEVICE double about(std::int64_t) const { return 0; }
   SIRFP_DEVICE double scaled(double sum, std::int64_t n, std::int64_t i, std::int64_t j) const {
-    return sum / norms[n * channels + i] / norms[n * channels + j];
+    return sum * (inverse_norms[n * channels + i] * inverse_norms[n * channels + j]);
   }
 };
 
@@ -151,8 +152,8 @@ SIRFP_DEVICE pair_sums sums_of_tile(const feature_reader<Element>& features, con
 }
 
 template <class Element, class Dress>
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(gram_threads) gram_kernel(feature_reader<Element> features, weight_reader weights, Dress dress,
-                                                           std::int64_t images, std::int64_t channels, double* matrix) {
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(gram_threads, 2) gram_kernel(feature_reader<Element> features, weight_reader weights, Dress dress,
+                                                              std::int64_t images, std::int64_t channels, double* matrix) {
   const std::int64_t tiles = (channels + side - 1) / side;
   const std::int64_t i = device::block_index() / tiles * side;
   const std::int64_t j = device::block_index() % tiles * side;
@@ -181,12 +182,12 @@ void launch_gram(const feature_view& features, const pixel_weights& weights, con
 
 }  // namespace
 
-void launch_norms(const feature_view& features, const pixel_weights& weights, double epsilon, const gram_target& target, double* norms,
-                  void* stream) {
+void launch_norms(const feature_view& features, const pixel_weights& weights, double epsilon, const gram_target& target,
+                  double* inverse_norms, void* stream) {
   with_reader(features, [&]<class Element>(const feature_reader<Element>& reader) {
     device::launch({"norms_plain", features.images * features.channels, sum_threads, sum_threads / 32 * sizeof(double)}, stream,
                    norms_kernel<Element>, reader, weight_reader{weights.data, weights.image_stride}, features.channels, epsilon,
-                   target.notes, target.images_before, norms);
+                   target.notes, target.images_before, inverse_norms);
   });
 }
 
@@ -197,9 +198,9 @@ void launch_means(const feature_view& features, const pixel_weights& weights, co
   });
 }
 
-void launch_scaled_gram(const feature_view& features, const pixel_weights& weights, const double* norms, const gram_target& target,
+void launch_scaled_gram(const feature_view& features, const pixel_weights& weights, const double* inverse_norms, const gram_target& target,
                         void* stream) {
-  launch_gram(features, weights, scaling{norms, features.channels}, target.matrix, stream);
+  launch_gram(features, weights, scaling{inverse_norms, features.channels}, target.matrix, stream);
 }
 
 void launch_centred_gram(const feature_view& features, const pixel_weights& weights, const double* mean, const gram_target& target,

@@ -10,9 +10,9 @@ void cuda_backend::batch_similarity(const context& ctx, const feature_view& feat
                                     const similarity_options& options, similarity_state& sums) const {
   const device::device_scope scope(device_);
   const gram_target target{sums.matrix.data(), sums.notes.data(), sums.images};
-  const device_array<double> norms(features.images * features.channels, ctx.stream);
-  launch_norms(features, weights, options.epsilon, target, norms.data(), ctx.stream);
-  launch_scaled_gram(features, weights, norms.data(), target, ctx.stream);
+  const device_array<double> inverse_norms(features.images * features.channels, ctx.stream);
+  launch_norms(features, weights, options.epsilon, target, inverse_norms.data(), ctx.stream);
+  launch_scaled_gram(features, weights, inverse_norms.data(), target, ctx.stream);
 }
 
 }  // namespace sirfp

@@ -84,6 +84,7 @@ TEST(moments, every_case_on_every_backend) {
     const moments exact = two_pass<double>(data);
     const double naive = error_of(two_pass<float>(data).covariance, exact.covariance, c.shape.channels, rounding_floor(c)).worst;
     for (const named_context& backend : all_backends()) {
+      if (is_too_slow(backend, c.shape.images, c.shape.channels, c.shape.pixels())) continue;
       const moments_state state = accumulated(backend.ctx, data);
       EXPECT_EQ(state.images, c.shape.images);
       const moments got = moments_sync(state);
@@ -127,6 +128,7 @@ TEST(moments, means_that_differ_between_blocks) {
           data.map.set(n, c, p, 50.0 * static_cast<double>((p / 1000) * (c % 3 + 1) + n) + noise.map.at(n, c, p));
     const moments exact = two_pass<double>(data);
     for (const named_context& backend : all_backends()) {
+      if (is_too_slow(backend, 2, channels, 9000)) continue;
       const moments got = moments_sync(accumulated(backend.ctx, data));
       EXPECT_LE(error_of(got.covariance, exact.covariance, channels).worst, backend.exact ? 1e-12 : 4 * single_epsilon) << backend.name;
       EXPECT_LE(mean_error(got, exact), single_epsilon) << backend.name;
@@ -234,6 +236,7 @@ TEST(moments, non_finite_features_are_named_and_change_nothing) {
   for (const named_context& backend : all_backends())
     for (const std::int64_t channels : {20, 140})
       for (const double value : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+        if (is_too_slow(backend, 3, channels, 9 * 31)) continue;
         feature_data data(feature_case{{3, channels, 9, 31}, dtype::f16, layout::nchw, weighting::some_zero});
         moments_state state = accumulated(backend.ctx, data);
         const std::vector<double> before = bits_of(state);

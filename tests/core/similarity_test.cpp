@@ -64,6 +64,7 @@ TEST(similarity, every_case_on_every_backend) {
     const std::vector<double> exact = redundancy<double>(data);
     const double naive = error_of(redundancy<float>(data), exact, c.shape.channels).worst;
     for (const named_context& backend : all_backends()) {
+      if (is_too_slow(backend, c.shape.images, c.shape.channels, c.shape.pixels())) continue;
       const similarity_state state = accumulated(backend.ctx, data);
       EXPECT_EQ(state.images, c.shape.images);
       const packed_error error = error_of(mean_redundancy_sync(state), exact, c.shape.channels);
@@ -184,6 +185,7 @@ TEST(similarity, non_finite_features_are_named_and_change_nothing) {
     for (const std::int64_t channels : {20, 140})
       for (const dtype type : {dtype::f32, dtype::f16, dtype::bf16})
         for (const double value : bad) {
+          if (is_too_slow(backend, 3, channels, 9 * 31)) continue;
           feature_data data(feature_case{{3, channels, 9, 31}, type, layout::nchw, weighting::some_zero});
           similarity_state state = accumulated(backend.ctx, data);
           const std::vector<double> before = values(state);

@@ -2,6 +2,7 @@
 // here its kernels under the emulator.
 #pragma once
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,7 +21,14 @@ struct named_context {
   context ctx;
   bool exact = false;     // computes in fp64
   bool deferred = false;  // bad input is thrown by the next `_sync` function (device_notes.hpp)
+  bool emulated = false;  // kernels run on the host, a thousand times slower than on a GPU
 };
+
+// A Gram matrix that would take an emulated backend more than a fraction of a second; `make test-long` does them too.
+inline bool is_too_slow(const named_context& backend, std::int64_t images, std::int64_t channels, std::int64_t pixels) {
+  constexpr std::int64_t most_products = 10'000'000;
+  return backend.emulated && images * channels * channels * pixels > most_products && std::getenv("SIRFP_LONG") == nullptr;
+}
 
 inline std::string_view name_of(simd_level level) {
   constexpr std::string_view names[] = {"baseline", "avx2", "avx512"};
@@ -43,7 +51,7 @@ inline std::vector<named_context> all_backends() {
   for (const simd_level level : simd_levels()) all.push_back(cpu_at(level, 2));
 #ifdef SIRFP_EMULATED_CUDA
   all.push_back(
-      {"cuda, emulated with seed " + std::to_string(emulator::seed()), cuda_context(0, nullptr, make_thread_pool(1)), false, true});
+      {"cuda, emulated with seed " + std::to_string(emulator::seed()), cuda_context(0, nullptr, make_thread_pool(1)), false, true, true});
 #endif
   return all;
 }
