@@ -87,8 +87,8 @@ def table_of(kernels):
     lines = [
         "# Registers, shared memory and spills",
         "",
-        "By `scripts/registers.py write`; `make test` fails on a spill or a difference. Bytes; shared memory is the static part, the kernels'",
-        f"own is dynamic and stands in their plans. nvcc {nvcc_version()}.",
+        "By `scripts/registers.py write`; `make test` fails on a spill or a difference. Sizes in bytes; of shared memory the static part,",
+        f"the dynamic part stands in the plans. nvcc {nvcc_version()}.",
         "",
         f"| file: kernel | {heads} |",
         "|---|" + "---|" * (4 * len(ARCHITECTURES)),
