@@ -26,6 +26,7 @@ test: setup
 	@$(STEP) build scripts/build dev -j$(JOBS)
 	@$(STEP) "tests" ctest --test-dir build --output-on-failure -j$(JOBS)
 	@$(STEP) clang-tidy $(PYTHON) scripts/lint.py tidy --pinned -j$(JOBS)
+	@$(STEP) "kernels by nvcc: registers and spills" $(PYTHON) scripts/registers.py check -j$(JOBS)
 	@$(STEP) "python tests" $(PYTHON) -m pytest -q tests/python
 	@$(STEP) "core alone, ASan + UBSan: build" scripts/build core-asan -j$(JOBS)
 	@$(STEP) "core alone, ASan + UBSan: tests" scripts/test_core_alone build/core-asan -j$(JOBS)

@@ -34,7 +34,7 @@ adapter::compensated_weights refit_plan(const session& opened, const plan& made,
 adapter::compensated_weights recalibrate_plan(const session& opened, const plan& made, adapter::compensated_weights weights,
                                               image_folder& images, std::optional<std::int64_t> memory, progress_style style);
 
-constexpr std::int64_t sensitivity_images = 4;  // METHOD 9
+constexpr std::int64_t sensitivity_images = 2;  // docs/decisions/0007
 
 // The inputs of `count` evenly spaced images, in the folder's batches.
 std::vector<at::Tensor> inputs_of(image_folder& images, std::int64_t count);

@@ -5,6 +5,7 @@
 #include "fingerprint_json.hpp"
 #include "json_field.hpp"
 #include "sirfp/calibration_state.hpp"
+#include "sirfp/device_notes.hpp"
 #include "sirfp/expects.hpp"
 #include "sirfp/packed.hpp"
 #include "sirfp/safetensors.hpp"
@@ -55,7 +56,7 @@ std::map<std::string, std::string> metadata_of(const std::filesystem::path& path
   json_value sites = json_value::object();
   for (const auto& [name, s] : state.layers) layers[name] = {{"channels", s.channels}, {"images", s.images}, {"mode", name_of(s.mode)}};
   for (const auto& [name, s] : state.edges) edges[name] = {{"channels", s.channels}, {"images", s.images}};
-  for (const auto& [name, s] : state.sites) sites[name] = {{"channels", s.channels}, {"images", s.images}, {"weight", s.weight}};
+  for (const auto& [name, s] : state.sites) sites[name] = {{"channels", s.channels}, {"images", s.images}, {"weight", weight_sync(s)}};
   json_value sensitivity = json_value::object();
   for (const auto& [criterion, record] : state.sensitivity) sensitivity[criterion] = json_of(record);
   return {{"format", format},
@@ -192,6 +193,9 @@ void read_entries(state_reader& file, const std::string& key, State (*read)(stat
 }  // namespace
 
 void save_state(const std::filesystem::path& path, const calibration_state& state) {
+  for (const auto& [name, s] : state.layers) expect_sound_sync(s.notes);
+  for (const auto& [name, s] : state.edges) expect_sound_sync(s.notes);
+  for (const auto& [name, s] : state.sites) expect_sound_sync(s.notes);
   std::map<std::string, safetensors_source> tensors;
   for (const auto& [name, s] : state.layers) tensors[text("similarity/", name, "/matrix")] = source_of(s.matrix);
   for (const auto& [name, s] : state.edges) tensors[text("edge/", name, "/sum")] = source_of(s.sum);

@@ -12,14 +12,17 @@
 #include <vector>
 
 #include "sirfp/expects.hpp"
+#include "support/backends.hpp"
 #include "support/symmetric_matrix.hpp"
 
 namespace sirfp {
 namespace {
 
+using test::all_backends;
 using test::filling;
 using test::fillings;
 using test::make_symmetric;
+using test::named_context;
 using test::random_symmetric;
 using test::symmetric_matrix;
 
@@ -100,9 +103,29 @@ TEST(elimination, backends_and_thread_counts_agree_bit_for_bit) {
   for (const auto& matrix : floats) batch.push_back(matrix.view());
   for (const auto& matrix : doubles) batch.push_back(matrix.view());
   const auto expected = eliminate(reference_context(), batch);
-  for (const int threads : {1, 2, 3}) {
-    const auto got = eliminate(cpu_context(make_thread_pool(threads)), batch);
-    for (std::size_t m = 0; m < batch.size(); ++m) expect_same(got[m], expected[m], text("matrix ", m, ", ", threads, " threads"));
+  std::vector<named_context> backends = all_backends();
+  for (const int threads : {1, 3}) backends.push_back(test::cpu_at(best_simd_level(), threads));
+  for (const named_context& backend : backends) {
+    const auto got = eliminate(backend.ctx, batch);
+    for (std::size_t m = 0; m < batch.size(); ++m) expect_same(got[m], expected[m], text("matrix ", m, ", ", backend.name));
+  }
+}
+
+// One launch for many small matrices: what the queue of the cuda backend is for.
+TEST(elimination, a_batch_equals_the_authors_loops) {
+  std::vector<symmetric_matrix<float>> matrices;
+  std::vector<redundancy_matrix> batch;
+  std::vector<elimination> expected;
+  for (int seed = 0; seed < 300; ++seed)
+    matrices.push_back(
+        random_symmetric<float>(static_cast<std::uint64_t>(seed), (seed * 7) % 41, static_cast<filling>(seed % fillings), seed % 3));
+  for (const auto& matrix : matrices) {
+    batch.push_back(matrix.view());
+    expected.push_back(authors_loop(matrix));
+  }
+  for (const named_context& backend : all_backends()) {
+    const auto got = eliminate(backend.ctx, batch);
+    for (std::size_t m = 0; m < batch.size(); ++m) expect_same(got[m], expected[m], text(backend.name, ", seed ", m));
   }
 }
 
@@ -167,41 +190,41 @@ TEST(elimination, greedy_lies_between_the_exact_optimum_and_the_worst_set) {
 }
 
 TEST(elimination, equal_channels_go_in_index_order) {
-  for (const context& ctx : {reference_context(), cpu_context(make_thread_pool(2))})
+  for (const named_context& backend : all_backends())
     for (const filling how : {filling::all_equal, filling::all_zero}) {
-      const elimination found = eliminate_one(ctx, random_symmetric<float>(1, 37, how).view());
-      for (std::int32_t t = 0; t < 37; ++t) EXPECT_EQ(found.order[static_cast<std::size_t>(t)], t) << ctx.backend.get();
+      const elimination found = eliminate_one(backend.ctx, random_symmetric<float>(1, 37, how).view());
+      for (std::int32_t t = 0; t < 37; ++t) EXPECT_EQ(found.order[static_cast<std::size_t>(t)], t) << backend.name;
     }
 }
 
 TEST(elimination, the_largest_and_the_smallest_numbers_keep_their_order) {
-  const context reference = reference_context();
-  const context cpu = cpu_context(make_thread_pool(1));
+  const std::vector<named_context> backends = all_backends();
   for (const double unit : {5e-324, 1e-310, 1e-300, 1e-150, 1.0, 1e150, 1e300}) {
     const auto matrix =
         make_symmetric<double>(9, 0, [&](std::int64_t i, std::int64_t j) { return unit * static_cast<double>(1 + i * 3 + j); });
     const elimination expected = authors_loop(matrix);
-    expect_same(eliminate_one(reference, matrix.view()), expected, text("reference, unit ", unit));
-    expect_same(eliminate_one(cpu, matrix.view()), expected, text("cpu, unit ", unit));
+    for (const named_context& backend : backends)
+      expect_same(eliminate_one(backend.ctx, matrix.view()), expected, text(backend.name, ", unit ", unit));
     EXPECT_EQ(expected.order.front(), 8) << unit;
   }
   for (const float unit : {1e-45f, 1e-40f, 1e-30f, 1e30f}) {
     const auto matrix =
         make_symmetric<float>(11, 1, [&](std::int64_t i, std::int64_t j) { return unit * static_cast<float>(1 + i * 3 + j); });
-    expect_same(eliminate_one(cpu, matrix.view()), authors_loop(matrix), text("cpu, float unit ", unit));
+    for (const named_context& backend : backends)
+      expect_same(eliminate_one(backend.ctx, matrix.view()), authors_loop(matrix), text(backend.name, ", float unit ", unit));
   }
 }
 
 // C max exactly a power of two, and one bit above it: the scale must change between the two.
 TEST(elimination, the_scale_is_the_least_that_holds) {
+  const std::vector<named_context> backends = all_backends();
   for (const std::int64_t channels : {1, 2, 3, 5, 8, 12, 16})
     for (const double largest : {1.0, std::nextafter(1.0, 2.0), 4.0 / 3.0, std::nextafter(2.0, 0.0), 0.7}) {
       const auto matrix =
           make_symmetric<double>(channels, 0, [&](std::int64_t i, std::int64_t j) { return i == j ? largest : 0.1 * largest; });
-      expect_same(eliminate_one(cpu_context(make_thread_pool(1)), matrix.view()), authors_loop(matrix),
-                  text(channels, " channels, ", largest));
-      expect_same(eliminate_one(reference_context(), matrix.view()), authors_loop(matrix),
-                  text("reference, ", channels, " channels, ", largest));
+      for (const named_context& backend : backends)
+        expect_same(eliminate_one(backend.ctx, matrix.view()), authors_loop(matrix),
+                    text(backend.name, ", ", channels, " channels, ", largest));
     }
 }
 
@@ -216,7 +239,8 @@ std::string error_of(const context& ctx, std::span<const redundancy_matrix> batc
 
 TEST(elimination, bad_input_is_named) {
   const auto good = random_symmetric<float>(1, 100, filling::signed_uniform, 3);
-  for (const context& ctx : {reference_context(), cpu_context(make_thread_pool(2))}) {
+  for (const named_context& backend : all_backends()) {
+    const context& ctx = backend.ctx;
     for (const float bad :
          {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()})
       for (const auto& [i, j] : {std::pair{0, 0}, {3, 99}, {99, 3}, {70, 70}, {99, 99}, {65, 66}}) {
@@ -245,9 +269,9 @@ TEST(elimination, bad_input_is_named) {
 }
 
 TEST(elimination, nothing_in_nothing_out) {
-  for (const context& ctx : {reference_context(), cpu_context(make_thread_pool(1))}) {
-    EXPECT_TRUE(eliminate(ctx, {}).empty());
-    const elimination none = eliminate_one(ctx, {});
+  for (const named_context& backend : all_backends()) {
+    EXPECT_TRUE(eliminate(backend.ctx, {}).empty());
+    const elimination none = eliminate_one(backend.ctx, {});
     EXPECT_TRUE(none.order.empty());
     EXPECT_EQ(none.curve, std::vector<double>{0});
   }

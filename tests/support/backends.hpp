@@ -1,20 +1,34 @@
-// Every way to compute on this machine: the reference, and the cpu backend with each instruction set and several threads.
+// Every way to compute on this machine: the reference, the cpu backend with each instruction set and several threads, and the cuda backend,
+// under the emulator or (gpu_*_test) on a GPU.
 #pragma once
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cpu/cpu_backend.hpp"
 #include "sirfp/context.hpp"
+#ifdef SIRFP_EMULATED_CUDA
+#include "emulator/grid.hpp"
+#include "sirfp/cuda_context.hpp"
+#endif
 
 namespace sirfp::test {
 
 struct named_context {
   std::string name;
   context ctx;
-  bool exact = false;  // computes in fp64
+  bool exact = false;     // computes in fp64
+  bool deferred = false;  // bad input is thrown by the next `_sync` function (device_notes.hpp)
+  bool emulated = false;  // kernels run on the host, a thousand times slower than on a GPU
 };
+
+// A Gram matrix that would take an emulated backend more than a fraction of a second; `make test-long` does them too.
+inline bool is_too_slow(const named_context& backend, std::int64_t images, std::int64_t channels, std::int64_t pixels) {
+  constexpr std::int64_t most_products = 10'000'000;
+  return backend.emulated && images * channels * channels * pixels > most_products && std::getenv("SIRFP_LONG") == nullptr;
+}
 
 inline std::string_view name_of(simd_level level) {
   constexpr std::string_view names[] = {"baseline", "avx2", "avx512"};
@@ -35,6 +49,12 @@ inline std::vector<simd_level> simd_levels() {
 inline std::vector<named_context> all_backends() {
   std::vector<named_context> all{{"reference", reference_context(), true}};
   for (const simd_level level : simd_levels()) all.push_back(cpu_at(level, 2));
+#ifdef SIRFP_EMULATED_CUDA
+  all.push_back(
+      {"cuda, emulated with seed " + std::to_string(emulator::seed()), cuda_context(0, nullptr, make_thread_pool(1)), false, true, true});
+#elif defined(SIRFP_GPU_TESTS)
+  all.push_back({"cuda", make_context("cuda"), false, true});
+#endif
   return all;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -53,6 +54,10 @@ class feature_map {
 
   const feature_view& view() const { return view_; }
   const extents& shape() const { return shape_; }
+  // Everything behind the view, padding included.
+  std::span<const std::byte> storage() const {
+    return view_.type == dtype::f32 ? std::as_bytes(std::span(floats_)) : std::as_bytes(std::span(halves_));
+  }
 
   void set(std::int64_t n, std::int64_t c, std::int64_t p, double value) {
     const auto at = static_cast<std::size_t>(offset_ + index(n, c, p));

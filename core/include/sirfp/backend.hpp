@@ -20,6 +20,10 @@ class backend {
   virtual ~backend() = default;
   virtual std::string_view name() const noexcept = 0;
   virtual memory_space space() const noexcept = 0;
+  // A backend that does not wait for what it computes notes bad input beside the sums: how many words a state's `notes` have, and how one
+  // state's join another's that counted `images_before` images. The sum of weights of a moments state is merge_moments' business.
+  virtual std::int64_t note_words() const noexcept { return 0; }
+  virtual void merge_notes(const context&, buffer& /*into*/, const buffer& /*from*/, std::int64_t /*images_before*/) const {}
 
   // Adds each image's R to sums.matrix; the counts are the entry function's business. With one image `sums` may be the caller's own state:
   // then nothing is changed before everything that can throw is done. With several it is a zeroed state that the entry function merges.

@@ -1,6 +1,7 @@
 // The context: which backend computes, on which threads, stream and memory. Every public function takes it first.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -22,7 +23,11 @@ struct context {
 context reference_context();
 // BLAS, SIMD and threads on the host. A null pool gets make_thread_pool(hardware concurrency).
 context cpu_context(std::shared_ptr<executor> threads = nullptr);
-// "reference" or "cpu" ("cuda" where the build has it); an absent backend says which build option brings it.
+// "reference", "cpu", or "cuda" and "cuda:N" (device N) where the build has it; an absent backend says which build option brings it.
 context make_context(std::string_view backend_name, std::shared_ptr<executor> threads = nullptr);
+
+// How make_context gets a backend that core does not know: the library that has it calls this once, before main.
+using context_factory = std::function<context(int device, std::shared_ptr<executor> threads)>;
+void register_backend(std::string_view name, context_factory make);
 
 }  // namespace sirfp

@@ -12,7 +12,8 @@ namespace sirfp {
 struct edge_state {
   std::int64_t channels = 0;
   std::int64_t images = 0;
-  buffer sum;  // [C], sum over images of sqrt(variance of v over the pixels)
+  buffer sum;         // [C], sum over images of sqrt(variance of v over the pixels)
+  buffer notes = {};  // device_notes.hpp; empty on the host
 };
 
 // v = sqrt(gx^2 + gy^2) by 3x3 kernels [[-.5,0,.5],[-1,0,1],[-.5,0,.5]] and its transpose, zero padding 1. Adds sqrt(var_p(v)) of every

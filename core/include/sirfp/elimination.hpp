@@ -26,8 +26,8 @@ struct elimination {
 
 // Removes the channel of largest degree until none is left; ties: lowest index. Degrees are int64 fixed point with scale 2^(40-e), e the
 // least integer with C max_ij |A_ij| <= 2^e, each entry rounded once to nearest even, so every backend gives the same order bit for bit.
-// O(C^2) a matrix. Throws invalid_argument for a non-finite entry (names matrix, row, column) or a matrix that is not symmetric bit for
-// bit.
+// O(C^2) a matrix. Waits for the device. Throws invalid_argument for a non-finite entry (names matrix, row, column) or a matrix that is not
+// symmetric bit for bit.
 std::vector<elimination> eliminate(const context& ctx, std::span<const redundancy_matrix> matrices);
 
 }  // namespace sirfp

@@ -14,9 +14,10 @@ namespace sirfp {
 struct moments_state {
   std::int64_t channels = 0;
   std::int64_t images = 0;
-  double weight = 0;
+  double weight = 0;  // without what a device has in its notes: weight_sync has all of it
   buffer mean;
   buffer scatter;
+  buffer notes = {};  // device_notes.hpp; empty on the host
 };
 
 // Adds a batch of images. Same cost, errors and determinism as accumulate_similarity.
@@ -31,6 +32,9 @@ struct moments {
   std::vector<double> mean;        // [C]
   std::vector<double> covariance;  // packed lower triangle, scatter / weight (0 where the weight is 0)
 };
+// The sum of the pixel weights; waits for the device.
+double weight_sync(const moments_state& state);
+
 // On the host; waits for the device.
 moments moments_sync(const moments_state& state);
 

@@ -22,13 +22,15 @@ struct similarity_state {
   std::int64_t images = 0;
   accumulation mode = accumulation::mean;
   buffer matrix;
+  buffer notes = {};  // device_notes.hpp; empty on the host
 };
 
 // Adds a batch of images:   n_c = sum_p w_p |x_c,p| + eps,   R_ij = sum_p w_p x_i,p x_j,p / (n_i n_j), one R an image.
 //   mean:  matrix += sum_b R_b         ema:  matrix = r matrix + (1 - r) mean_b(R_b)
 // An empty state takes the features' channel count and the mode. Cost: N C (C + 1) P multiply-adds / 2, features read once.
 // The result does not depend on the number of threads. Throws invalid_argument (shapes, negative or non-finite weights, a state of
-// another width or mode) and non_finite_error; the state is then as it was. On a GPU it runs on the context's stream.
+// another width or mode) and non_finite_error; the state is then as it was. On a GPU it runs on the context's stream and waits for nothing:
+// a NaN or a bad weight is thrown by the next `_sync` function on the state, which is of no use from then on.
 void accumulate_similarity(const context& ctx, const feature_view& features, const pixel_weights& weights,
                            const similarity_options& options, similarity_state& state);
 

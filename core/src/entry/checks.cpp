@@ -71,4 +71,13 @@ void check_space(std::string_view what, memory_space state, memory_space backend
   SIRFP_EXPECTS(state == backend, what, " in ", name_of_space(state), " memory, but the backend reads ", name_of_space(backend), " memory");
 }
 
+void prepare_notes(const context& ctx, buffer& notes) {
+  if (notes.empty()) notes = buffer(ctx.memory, ctx.backend->note_words());
+}
+
+void merge_notes(const context& ctx, buffer& into, const buffer& from, std::int64_t images_before) {
+  prepare_notes(ctx, into);
+  if (!from.empty()) ctx.backend->merge_notes(ctx, into, from, images_before);
+}
+
 }  // namespace sirfp::entry

@@ -16,6 +16,9 @@ void check_features(const context& ctx, const feature_view& features);
 void check_weights(const feature_view& features, const pixel_weights& weights);
 // `what` names the state in the error text.
 void check_same_channels(std::string_view what, std::int64_t state, std::int64_t other);
+// An empty buffer for notes becomes one of zeros where the backend takes notes.
+void prepare_notes(const context& ctx, buffer& notes);
+void merge_notes(const context& ctx, buffer& into, const buffer& from, std::int64_t images_before);
 void check_space(std::string_view what, memory_space state, memory_space backend);
 
 }  // namespace sirfp::entry

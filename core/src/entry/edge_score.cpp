@@ -2,6 +2,7 @@
 
 #include "checks.hpp"
 #include "sirfp/backend.hpp"
+#include "sirfp/device_notes.hpp"
 #include "sirfp/expects.hpp"
 
 namespace sirfp {
@@ -21,6 +22,7 @@ void accumulate_edge_score(const context& ctx, const feature_view& features, edg
   check_state(ctx, state, features.channels);
   if (features.images == 0) return;
   edge_state batch{features.channels, 0, buffer(ctx.memory, features.channels)};
+  entry::prepare_notes(ctx, batch.notes);
   ctx.backend->batch_edge_score(ctx, features, batch);  // throws before `state` is touched
   batch.images = features.images;
   merge(ctx, state, batch);
@@ -32,11 +34,13 @@ void merge(const context& ctx, edge_state& state, const edge_state& other) {
   check_state(ctx, state, other.channels);
   if (state.channels == 0) state = {other.channels, 0, buffer(ctx.memory, other.channels)};
   ctx.backend->combine(ctx, state.sum, 1.0, other.sum, 1.0);
+  entry::merge_notes(ctx, state.notes, other.notes, state.images);
   state.images += other.images;
 }
 
 std::vector<double> edge_score_sync(const edge_state& state) {
   SIRFP_EXPECTS(state.channels > 0 && state.images > 0, "edge score state without images");
+  expect_sound_sync(state.notes);
   std::vector<double> mean = state.sum.to_host_sync();
   for (double& value : mean) value /= static_cast<double>(state.images);
   return mean;

@@ -2,6 +2,7 @@
 
 #include "checks.hpp"
 #include "sirfp/backend.hpp"
+#include "sirfp/device_notes.hpp"
 #include "sirfp/expects.hpp"
 #include "sirfp/packed.hpp"
 
@@ -29,6 +30,7 @@ void accumulate_moments(const context& ctx, const feature_view& features, const 
   entry::check_weights(features, weights);
 
   moments_state batch = zero_state(ctx, features.channels);
+  entry::prepare_notes(ctx, batch.notes);
   ctx.backend->batch_moments(ctx, features, weights, batch);  // throws before `state` is touched
   batch.images = features.images;
   if (state.channels == 0)
@@ -42,13 +44,19 @@ void merge(const context& ctx, moments_state& state, const moments_state& other)
   check_state(ctx, other, other.channels);
   check_state(ctx, state, other.channels);
   if (state.channels == 0) state = zero_state(ctx, other.channels);
+  entry::merge_notes(ctx, state.notes, other.notes, state.images);
   ctx.backend->merge_moments(ctx, state, other);
+}
+
+double weight_sync(const moments_state& state) {
+  return state.weight + (state.notes.empty() ? 0 : state.notes.to_host_sync()[device_notes::weight]);
 }
 
 moments moments_sync(const moments_state& state) {
   SIRFP_EXPECTS(state.channels > 0 && state.images > 0, "moments state without images");
-  moments result{state.channels, state.weight, state.mean.to_host_sync(), state.scatter.to_host_sync()};
-  const double scale = state.weight > 0 ? 1 / state.weight : 0;
+  expect_sound_sync(state.notes);
+  moments result{state.channels, weight_sync(state), state.mean.to_host_sync(), state.scatter.to_host_sync()};
+  const double scale = result.weight > 0 ? 1 / result.weight : 0;
   for (double& value : result.covariance) value *= scale;
   return result;
 }

@@ -4,6 +4,7 @@
 
 #include "checks.hpp"
 #include "sirfp/backend.hpp"
+#include "sirfp/device_notes.hpp"
 #include "sirfp/expects.hpp"
 #include "sirfp/packed.hpp"
 
@@ -42,11 +43,13 @@ void accumulate_similarity(const context& ctx, const feature_view& features, con
   entry::check_weights(features, weights);
 
   if (features.images == 1 && options.mode == accumulation::mean && state.channels != 0) {
+    entry::prepare_notes(ctx, state.notes);
     ctx.backend->batch_similarity(ctx, features, weights, options, state);  // the same sums without a second matrix
     ++state.images;
     return;
   }
   similarity_state batch = zero_state(ctx, features.channels, options.mode);
+  entry::prepare_notes(ctx, batch.notes);
   ctx.backend->batch_similarity(ctx, features, weights, options, batch);  // throws before `state` is touched
   batch.images = features.images;
 
@@ -60,6 +63,7 @@ void accumulate_similarity(const context& ctx, const feature_view& features, con
   if (state.channels == 0) state = zero_state(ctx, features.channels, options.mode);
   const double share = (1 - options.ema_rate) / static_cast<double>(features.images);
   ctx.backend->combine(ctx, state.matrix, options.ema_rate, batch.matrix, share);
+  entry::merge_notes(ctx, state.notes, batch.notes, state.images);
   state.images += features.images;
 }
 
@@ -71,11 +75,13 @@ void merge(const context& ctx, similarity_state& state, const similarity_state& 
   check_state(ctx, state, other.channels, other.mode);
   if (state.channels == 0) state = zero_state(ctx, other.channels, other.mode);
   ctx.backend->combine(ctx, state.matrix, 1.0, other.matrix, 1.0);
+  entry::merge_notes(ctx, state.notes, other.notes, state.images);
   state.images += other.images;
 }
 
 std::vector<double> mean_redundancy_sync(const similarity_state& state) {
   SIRFP_EXPECTS(state.channels > 0 && state.images > 0, "similarity state without images");
+  expect_sound_sync(state.notes);
   std::vector<double> mean = state.matrix.to_host_sync();
   if (state.mode == accumulation::ema) return mean;
   for (double& value : mean) value /= static_cast<double>(state.images);

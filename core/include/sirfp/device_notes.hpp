@@ -1,0 +1,32 @@
+// What a device notes beside a state's sums while nobody waits for it; the `_sync` functions read it (docs/decisions/0005).
+//
+// Three words in a buffer of the state's memory, empty on backends that know at once: the first feature that is not finite, the first
+// weight that is negative or not finite, both as codes below, and the sum of the pixel weights of a moments state.
+#pragma once
+
+#include <cstdint>
+
+#include "sirfp/memory.hpp"
+
+namespace sirfp {
+
+namespace device_notes {
+constexpr std::int64_t bad_feature = 0;
+constexpr std::int64_t bad_weight = 1;
+constexpr std::int64_t weight = 2;  // a double
+constexpr std::int64_t words = 3;
+
+// Image (counted from the state's first) and channel or pixel in one signed integer, so that the largest code is the lowest image and,
+// within it, the lowest channel; 0: none. Both below 2^31.
+constexpr std::int64_t none = 0;
+constexpr std::int64_t code(std::int64_t image, std::int64_t index) noexcept { return (std::int64_t{1} << 62) - (image << 31 | index); }
+constexpr std::int64_t image_of(std::int64_t code) noexcept { return ((std::int64_t{1} << 62) - code) >> 31; }
+constexpr std::int64_t index_of(std::int64_t code) noexcept { return ((std::int64_t{1} << 62) - code) & INT32_MAX; }
+// The code when `images` others came before.
+constexpr std::int64_t moved(std::int64_t code, std::int64_t images) noexcept { return code == none ? none : code - (images << 31); }
+}  // namespace device_notes
+
+// Waits for the device; throws non_finite_error or invalid_argument where something bad was noted. Nothing to do without notes.
+void expect_sound_sync(const buffer& notes);
+
+}  // namespace sirfp

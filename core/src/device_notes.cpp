@@ -1,0 +1,19 @@
+#include "sirfp/device_notes.hpp"
+
+#include <bit>
+
+#include "sirfp/expects.hpp"
+
+namespace sirfp {
+
+void expect_sound_sync(const buffer& notes) {
+  if (notes.empty()) return;
+  const std::vector<double> words = notes.to_host_sync();
+  const auto code = std::bit_cast<std::int64_t>(words[device_notes::bad_feature]);
+  if (code != device_notes::none) throw non_finite_error(device_notes::image_of(code), device_notes::index_of(code));
+  const auto weight = std::bit_cast<std::int64_t>(words[device_notes::bad_weight]);
+  SIRFP_EXPECTS(weight == device_notes::none, "pixel weight at image ", device_notes::image_of(weight), ", pixel ",
+                device_notes::index_of(weight), ", expected a finite value that is not negative");
+}
+
+}  // namespace sirfp

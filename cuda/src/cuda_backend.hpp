@@ -1,0 +1,31 @@
+// The cuda backend. One file an operation, with the stem that it has in core; kernels in *.cu, decisions in *_plan.cpp.
+#pragma once
+
+#include "sirfp/backend.hpp"
+#include "sirfp/device_facts.hpp"
+
+namespace sirfp {
+
+class cuda_backend final : public backend {
+ public:
+  cuda_backend(int device, const device_facts& facts) noexcept : device_(device), facts_(facts) {}
+  std::string_view name() const noexcept override { return "cuda"; }
+  memory_space space() const noexcept override { return memory_space::cuda; }
+  std::int64_t note_words() const noexcept override;
+  void merge_notes(const context&, buffer& into, const buffer& from, std::int64_t images_before) const override;
+  void batch_similarity(const context&, const feature_view&, const pixel_weights&, const similarity_options&,
+                        similarity_state&) const override;
+  void batch_moments(const context&, const feature_view&, const pixel_weights&, moments_state&) const override;
+  void batch_edge_score(const context&, const feature_view&, edge_state&) const override;
+  void combine(const context&, buffer&, double, const buffer&, double) const override;
+  void merge_moments(const context&, moments_state&, const moments_state&) const override;
+  void eliminate(const context&, std::span<const redundancy_matrix>, std::span<elimination>) const override;
+  // On the host: its sites are there.
+  schur_elimination eliminate_joint(const context&, std::int64_t, std::span<const schur_site>, const schur_options&) const override;
+
+ private:
+  int device_;
+  device_facts facts_;
+};
+
+}  // namespace sirfp

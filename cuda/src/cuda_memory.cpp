@@ -1,0 +1,36 @@
+#include "cuda_memory.hpp"
+
+#include "device/runtime.hpp"
+#include "sirfp/expects.hpp"
+
+namespace sirfp {
+
+void* cuda_memory::allocate(std::size_t bytes) {
+  const device::device_scope scope(device_);
+  return device::allocate(bytes, stream_);
+}
+
+void cuda_memory::deallocate(void* pointer, std::size_t) noexcept {
+  try {
+    const device::device_scope scope(device_);
+    device::release(pointer, stream_);
+  } catch (const failure&) {  // NOLINT(bugprone-empty-catch): the device is lost, and the memory with it
+  }
+}
+
+void cuda_memory::zero(void* pointer, std::size_t bytes) {
+  const device::device_scope scope(device_);
+  device::zero(pointer, bytes, stream_);
+}
+
+void cuda_memory::copy_to_host(void* host, const void* pointer, std::size_t bytes) {
+  const device::device_scope scope(device_);
+  device::copy_to_host_sync(host, pointer, bytes, stream_);
+}
+
+void cuda_memory::copy_from_host(void* pointer, const void* host, std::size_t bytes) {
+  const device::device_scope scope(device_);
+  device::copy_to_device(pointer, host, bytes, stream_);
+}
+
+}  // namespace sirfp

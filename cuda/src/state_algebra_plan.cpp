@@ -1,0 +1,14 @@
+#include "state_algebra_plan.hpp"
+
+#include <algorithm>
+
+namespace sirfp {
+
+device::launch_shape plan_elementwise(const char* kernel, std::int64_t elements, const device_facts& facts) {
+  constexpr int threads = 256;
+  const std::int64_t blocks_at_once = std::int64_t{facts.multiprocessors} * std::max(1, facts.threads_per_multiprocessor / threads);
+  const std::int64_t blocks_of_work = elements / threads + (elements % threads != 0 ? 1 : 0);
+  return {kernel, std::min(blocks_at_once, blocks_of_work), threads, 0, false};
+}
+
+}  // namespace sirfp

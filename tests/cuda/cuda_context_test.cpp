@@ -1,0 +1,59 @@
+#include "sirfp/cuda_context.hpp"
+
+#include <gtest/gtest.h>
+
+#include "cuda_backend.hpp"
+#include "emulator/device_memory.hpp"
+#include "sirfp/expects.hpp"
+#include "support/error_text.hpp"
+
+namespace sirfp::test {
+namespace {
+
+TEST(cuda_context, a_device_that_is_not_there_is_named) {
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([] { cuda_context(7); }), "device 7, expected 0 to 0");
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([] { cuda_context(-1); }), "device -1, expected 0 to 0");
+}
+
+TEST(cuda_context, a_build_without_the_backend_names_the_option) {
+  for (const char* name : {"cuda", "cuda:1"})
+    SIRFP_EXPECT_HAS(error_text<invalid_argument>([=] { make_context(name); }), "this build has none (-DSIRFP_CUDA=ON brings it)");
+}
+
+TEST(cuda_context, a_registered_backend_gets_its_device) {
+  int asked = -1;
+  register_backend("toy", [&asked](int device, std::shared_ptr<executor>) {
+    asked = device;
+    return reference_context();
+  });
+  make_context("toy");
+  EXPECT_EQ(asked, 0);
+  make_context("toy:12");
+  EXPECT_EQ(asked, 12);
+  for (const char* name : {"toy:", "toy:-1", "toy:1x", "toy:99999999999"})
+    SIRFP_EXPECT_HAS(error_text<invalid_argument>([=] { make_context(name); }), "expected a device number behind the colon");
+}
+
+TEST(cuda_context, buffers_live_on_the_device_and_go_with_it) {
+  {
+    const context ctx = cuda_context();
+    const buffer made = buffer::from_host(ctx.memory, {1, 2, 3});
+    EXPECT_EQ(made.space(), memory_space::cuda);
+    EXPECT_EQ(made.to_host_sync(), (std::vector<double>{1, 2, 3}));
+    EXPECT_EQ(buffer(ctx.memory, 4).to_host_sync(), std::vector<double>(4, 0.0));
+    EXPECT_EQ(emulator::live_allocations(), 1U);
+  }
+  EXPECT_EQ(emulator::live_allocations(), 0U);
+}
+
+TEST(cuda_context, the_joint_elimination_runs_on_the_host) {
+  const double covariance[] = {2, 1, 1, 2};
+  const double metric[] = {1, 0, 0, 3};
+  const std::int32_t channel[] = {0, 1};
+  const schur_site site{2, covariance, metric, channel};
+  const auto got = eliminate_joint(cuda_context(), 2, {&site, 1}, {});
+  EXPECT_EQ(got.order, eliminate_joint(reference_context(), 2, {&site, 1}, {}).order);
+}
+
+}  // namespace
+}  // namespace sirfp::test

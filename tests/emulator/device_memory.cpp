@@ -1,0 +1,57 @@
+#include "device_memory.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+
+#include "grid.hpp"
+#include "guarded_memory.hpp"
+
+namespace sirfp::emulator {
+namespace {
+
+std::mutex guard;
+std::map<const unsigned char*, guarded_memory>& allocations() {
+  static std::map<const unsigned char*, guarded_memory> live;
+  return live;
+}
+
+}  // namespace
+
+void* allocate_device(std::size_t bytes) {
+  const std::lock_guard lock(guard);
+  guarded_memory made(bytes, next_poison());
+  unsigned char* data = made.data();
+  allocations().emplace(data, std::move(made));
+  return data;
+}
+
+void release_device(void* pointer) noexcept {
+  const std::lock_guard lock(guard);
+  if (pointer == nullptr || allocations().erase(static_cast<unsigned char*>(pointer)) == 1) return;
+  std::fputs("emulator: released a pointer that is no allocation\n", stderr);
+  std::abort();
+}
+
+bool is_device(const void* pointer) {
+  const std::lock_guard lock(guard);
+  const auto* at = static_cast<const unsigned char*>(pointer);
+  auto above = allocations().upper_bound(at);
+  if (above == allocations().begin()) return false;
+  const auto& [begin, memory] = *--above;
+  return at < begin + memory.size();
+}
+
+std::size_t live_allocations() {
+  const std::lock_guard lock(guard);
+  return allocations().size();
+}
+
+void expect_intact_memory(const std::string& who) {
+  const std::lock_guard lock(guard);
+  for (const auto& [begin, memory] : allocations())
+    if (!memory.intact()) throw kernel_error(who + ": wrote beyond an allocation of " + std::to_string(memory.size()) + " bytes");
+}
+
+}  // namespace sirfp::emulator

@@ -1,0 +1,64 @@
+// The emulated grid while it runs: what device code asks about itself.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+#include <string>
+#include <vector>
+
+#include "guarded_memory.hpp"
+
+namespace sirfp::emulator {
+
+using site = std::source_location;
+
+struct grid_shape {
+  std::string name;
+  std::int64_t blocks = 1;
+  int threads = 1;
+  std::size_t shared_bytes = 0;
+  bool all_resident = false;
+};
+
+// A cp.async that was issued and not yet waited for.
+struct pending_copy {
+  unsigned char* shared;
+  const unsigned char* global;
+  int bytes;
+  int size;
+};
+
+struct thread_block;
+
+struct emulated_thread {
+  thread_block* home = nullptr;
+  int index = 0;
+  bool done = false;
+  const char* waits_for = nullptr;  // null while it can run
+  site where;
+  unsigned mask = 0;                              // of the collective it waits in
+  void* argument = nullptr;                       // its part in it, on its own stack
+  std::vector<std::vector<pending_copy>> copies;  // groups, the last one still open
+};
+
+struct thread_block {
+  std::int64_t index = 0;
+  guarded_memory shared;
+  std::vector<emulated_thread*> threads;
+  std::vector<unsigned> waiting_lanes;  // a warp
+  int at_barrier = 0;
+  site barrier;  // where the first of them came to it
+  int left = 0;  // threads that have not returned
+};
+
+emulated_thread& this_thread();
+const grid_shape& this_grid();
+
+// Lets another thread run, at random: where the hardware may well do so, as at an atomic operation.
+void may_switch();
+// Ends the kernel with an error that names it, the block, the thread and the seed.
+[[noreturn]] void fail(const std::string& what);
+void expect_aligned(const void* pointer, std::size_t bytes, const char* what);
+
+}  // namespace sirfp::emulator
