@@ -11,6 +11,7 @@
 #include "device/launch.cuh"
 #include "device/shared.cuh"
 #include "device/warp.cuh"
+#include "device_array.hpp"
 #include "feature_reader.cuh"
 #include "gram_plain.hpp"
 #include "notes.cuh"
@@ -180,8 +181,6 @@ void launch_gram(const feature_view& features, const pixel_weights& weights, con
   });
 }
 
-}  // namespace
-
 void launch_norms(const feature_view& features, const pixel_weights& weights, double epsilon, const gram_target& target,
                   double* inverse_norms, void* stream) {
   with_reader(features, [&]<class Element>(const feature_reader<Element>& reader) {
@@ -191,6 +190,7 @@ void launch_norms(const feature_view& features, const pixel_weights& weights, do
   });
 }
 
+// mean[c] = sum w x / sum w over the batch (0 where the weight is 0), and the weight into the notes; notes bad features and weights.
 void launch_means(const feature_view& features, const pixel_weights& weights, const gram_target& target, double* mean, void* stream) {
   with_reader(features, [&]<class Element>(const feature_reader<Element>& reader) {
     device::launch({"means_plain", features.channels, sum_threads, sum_threads / 32 * sizeof(double)}, stream, means_kernel<Element>,
@@ -198,14 +198,17 @@ void launch_means(const feature_view& features, const pixel_weights& weights, co
   });
 }
 
-void launch_scaled_gram(const feature_view& features, const pixel_weights& weights, const double* inverse_norms, const gram_target& target,
-                        void* stream) {
-  launch_gram(features, weights, scaling{inverse_norms, features.channels}, target.matrix, stream);
-}
+}  // namespace
 
-void launch_centred_gram(const feature_view& features, const pixel_weights& weights, const double* mean, const gram_target& target,
-                         void* stream) {
-  launch_gram(features, weights, centring{mean}, target.matrix, stream);
+void form_plain_gram(const feature_view& features, const pixel_weights& weights, const gram_target& target, void* stream) {
+  if (target.mean != nullptr) {
+    launch_means(features, weights, target, target.mean, stream);
+    launch_gram(features, weights, centring{target.mean}, target.matrix, stream);
+    return;
+  }
+  const device_array<double> norms(features.images * features.channels, stream);
+  launch_norms(features, weights, target.epsilon, target, norms.data(), stream);
+  launch_gram(features, weights, scaling{norms.data(), features.channels}, target.matrix, stream);
 }
 
 }  // namespace sirfp
