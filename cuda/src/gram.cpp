@@ -15,7 +15,8 @@ namespace {
 template <class Element>
 class gram_batch {
  public:
-  gram_batch(const feature_view& features, const pixel_weights& weights, const gram_target& target, const gram_plan& plan, void* stream)
+  gram_batch(const feature_view& features, const pixel_weights& weights, const gram_target& target, const device_gram_plan& plan,
+             void* stream)
       : features_(features),
         weights_(weights),
         target_(target),
@@ -109,7 +110,7 @@ class gram_batch {
   const feature_view& features_;
   const pixel_weights& weights_;
   const gram_target& target_;
-  const gram_plan& plan_;
+  const device_gram_plan& plan_;
   void* stream_;
   device_array<double> doubles_;  // slots, sums, totals, two values an image, parts of weights
   device_array<float> shifts_;
@@ -118,15 +119,20 @@ class gram_batch {
 
 }  // namespace
 
-void form_gram(const feature_view& features, const pixel_weights& weights, const gram_target& target, gram_precision precision,
-               const device_facts& facts, void* stream) {
-  const gram_plan plan = plan_gram_on_device(request_of(features, weights, target.mean != nullptr, precision), facts);
+void form_gram(const feature_view& features, const pixel_weights& weights, const gram_target& target, const device_gram_plan& plan,
+               void* stream) {
   if (plan.recipe == gram_recipe::plain) return form_plain_gram(features, weights, target, stream);
   with_reader(features, [&]<class Element>(const feature_reader<Element>&) {
     gram_batch<Element> batch(features, weights, target, plan, stream);
     for (std::int64_t first = 0; first < features.images; first += plan.images_at_once)
       batch.add_group(first, std::min(plan.images_at_once, features.images - first));
   });
+}
+
+void form_gram(const feature_view& features, const pixel_weights& weights, const gram_target& target, gram_precision precision,
+               const device_facts& facts, void* stream) {
+  const device_gram_plan plan = plan_device_gram(request_of(features, weights, target.mean != nullptr, precision), facts);
+  form_gram(features, weights, target, plan, stream);
 }
 
 }  // namespace sirfp

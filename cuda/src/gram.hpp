@@ -9,6 +9,8 @@
 
 namespace sirfp {
 
+struct device_gram_plan;
+
 // Device pointers; `images_before` counts from the state's first image.
 struct gram_target {
   double* matrix = nullptr;  // packed lower triangle, added to
@@ -20,5 +22,8 @@ struct gram_target {
 
 void form_gram(const feature_view& features, const pixel_weights& weights, const gram_target& target, gram_precision precision,
                const device_facts& facts, void* stream);
+// By a plan that the caller has made.
+void form_gram(const feature_view& features, const pixel_weights& weights, const gram_target& target, const device_gram_plan& plan,
+               void* stream);
 
 }  // namespace sirfp

@@ -123,11 +123,11 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_finish_kernel(gram_results
   }
 }
 
-slot_shape shape_of(const gram_plan& plan) { return {plan.tiles, plan.ranges, plan.weight_blocks, plan.side}; }
+slot_shape shape_of(const device_gram_plan& plan) { return {plan.tiles, plan.ranges, plan.weight_blocks, plan.side}; }
 
 }  // namespace
 
-void launch_gram_totals(const gram_plan& plan, const gram_results& results, void* stream) {
+void launch_gram_totals(const device_gram_plan& plan, const gram_results& results, void* stream) {
   constexpr std::int64_t per_block = finish_threads / device::warp_size;
   const auto blocks = [](std::int64_t warps) { return (warps + per_block - 1) / per_block; };
   if (results.mean == nullptr) {
@@ -139,7 +139,7 @@ void launch_gram_totals(const gram_plan& plan, const gram_results& results, void
   device::launch({"gram_weight", 1, device::warp_size}, stream, gram_weight_kernel, results, shape_of(plan));
 }
 
-void launch_gram_finish(const gram_plan& plan, const gram_results& results, void* stream) {
+void launch_gram_finish(const device_gram_plan& plan, const gram_results& results, void* stream) {
   if (plan.ranges > 1)
     device::launch(plan.finish, stream, gram_finish_kernel<finish_groups>, results, shape_of(plan));
   else

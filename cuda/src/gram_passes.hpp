@@ -32,8 +32,8 @@ struct gram_results {
 };
 
 // Similarity: 1 / (sum + epsilon). Moments: also mean and the weight in the notes, image after image.
-void launch_gram_totals(const gram_plan& plan, const gram_results& results, void* stream);
+void launch_gram_totals(const device_gram_plan& plan, const gram_results& results, void* stream);
 // matrix += sum over the images of G_ij / (n_i n_j), or of the centred products
-void launch_gram_finish(const gram_plan& plan, const gram_results& results, void* stream);
+void launch_gram_finish(const device_gram_plan& plan, const gram_results& results, void* stream);
 
 }  // namespace sirfp

@@ -29,7 +29,7 @@ std::size_t shared_bytes_for(gram_recipe recipe, int side) {
   return queue_bytes + (recipe == gram_recipe::split ? rows * range_bytes + 16 : 0) + planes + 128;
 }
 
-device::launch_shape shape_for(gram_recipe recipe, const gram_plan& plan, const device_facts& facts) {
+device::launch_shape shape_for(gram_recipe recipe, const device_gram_plan& plan, const device_facts& facts) {
   const std::size_t shared = shared_bytes_for(recipe, plan.side);
   const int threads = plan.side == large_side ? 256 : 128;
   const std::int64_t fit = std::max<std::int64_t>(1, facts.shared_bytes_per_multiprocessor / static_cast<std::int64_t>(shared + 1024));
@@ -40,14 +40,14 @@ device::launch_shape shape_for(gram_recipe recipe, const gram_plan& plan, const 
 }
 
 // Ranges of an image, and their length: a multiple of 64 pixels, so that every range begins on a 16-byte boundary where the rows do.
-void cut_pixels(gram_plan& plan, std::int64_t pixels) {
+void cut_pixels(device_gram_plan& plan, std::int64_t pixels) {
   const std::int64_t wanted = std::max<std::int64_t>(1, units_per_image / plan.tiles);
   const std::int64_t ranges = std::clamp<std::int64_t>(pixels / least_range_pixels, 1, wanted);
   plan.range_pixels = parts(parts(pixels, ranges), native_pixels) * native_pixels;
   plan.ranges = parts(pixels, plan.range_pixels);
 }
 
-void size_workspace(gram_plan& plan, const gram_request& request) {
+void size_workspace(device_gram_plan& plan, const gram_request& request) {
   const std::int64_t slots = plan.ranges * plan.tiles * plan.side * plan.side;
   const std::int64_t sums = plan.ranges * request.channels;
   const std::int64_t totals = 2 * request.channels + 2 + plan.weight_blocks;
@@ -76,11 +76,11 @@ gram_request request_of(const feature_view& features, const pixel_weights& weigh
   return request;
 }
 
-gram_plan plan_gram_on_device(const gram_request& request, const device_facts& facts) {
+device_gram_plan plan_device_gram(const gram_request& request, const device_facts& facts) {
   SIRFP_EXPECTS(request.channels <= most_gram_channels && request.pixels < std::numeric_limits<std::int32_t>::max(), "features of ",
                 request.channels, " channels and ", request.pixels, " pixels, the cuda backend takes ", most_gram_channels,
                 " and 2^31 - 2 at most");
-  gram_plan plan;
+  device_gram_plan plan;
   plan.recipe = recipe_for(request);
   plan.side = request.channels <= small_side ? small_side : large_side;
   const std::int64_t tile_rows = parts(request.channels, plan.side);

@@ -30,7 +30,7 @@ struct gram_request {
 
 gram_request request_of(const feature_view& features, const pixel_weights& weights, bool centred, gram_precision precision);
 
-struct gram_plan {
+struct device_gram_plan {
   gram_recipe recipe = gram_recipe::split;
   int side = 0;                   // of a tile
   std::int64_t tiles = 0;         // of the lower triangle
@@ -55,9 +55,9 @@ struct gram_plan {
 
 constexpr std::int64_t most_gram_channels = 65536;
 
-// Workspace: at most gram_tuning::workspace_bytes, or what one image needs, which is below
-//   8 bytes * (C + 127)^2 * max(1, 2 * units_per_image / tiles)   (tests/cuda/gram_plan_test.cpp).
+// The workspace is at most gram_tuning::workspace_bytes or what one image needs, which is below 20 MiB + 4 (C + 256)^2 bytes: half of that
+// square is the lower triangle in fp64, rounded up to tiles.
 // Throws invalid_argument where a launch would exceed its limits.
-gram_plan plan_gram_on_device(const gram_request& request, const device_facts& facts);
+device_gram_plan plan_device_gram(const gram_request& request, const device_facts& facts);
 
 }  // namespace sirfp

@@ -118,7 +118,7 @@ class split_unit {
         largest[i] = largest[i] < magnitude_of(y[i][k]) ? magnitude_of(y[i][k]) : largest[i];
       }
       if (unit_.diagonal && i < items / 2) {
-        sums_[i] += static_cast<double>(sum);
+        sums_[i] += sum_unit * static_cast<double>(sum);
         if (worst >= infinity_bits) note_bad(task_.notes, device_notes::bad_feature, task_.images_before + unit_.image, channel_of(i));
       }
     }

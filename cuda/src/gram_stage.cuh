@@ -52,8 +52,11 @@ SIRFP_DEVICE device::vector_of<Element, octet> load_octet(const gram_task<Elemen
   return values;
 }
 
+// Sums of eight values of fp32 may leave it: they are taken of 2^-8 of the weights.
+constexpr double sum_unit = 256;
+
 struct octet_weights {
-  float weight[octet];
+  float weight[octet];  // times 1 / sum_unit
   float root[octet];
 };
 
@@ -62,8 +65,9 @@ SIRFP_DEVICE octet_weights load_weights(const gram_task<Element>& task, std::int
   octet_weights w;
   SIRFP_UNROLL for (int k = 0; k < octet; ++k) {
     const bool inside = first + k < end;
-    w.weight[k] = task.weights == nullptr || !inside ? 1.0F : task.weights[image * task.weight_stride + first + k];
-    w.root[k] = task.weights == nullptr ? 1.0F : sqrtf(w.weight[k]);
+    const float weight = task.weights == nullptr || !inside ? 1.0F : task.weights[image * task.weight_stride + first + k];
+    w.weight[k] = weight / static_cast<float>(sum_unit);
+    w.root[k] = task.weights == nullptr ? 1.0F : sqrtf(weight);
   }
   return w;
 }
