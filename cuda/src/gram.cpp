@@ -54,14 +54,15 @@ class gram_batch {
     task.weights = weights_.data == nullptr ? nullptr : weights_.data + first * weights_.image_stride;
     task.weight_stride = weights_.image_stride;
     task.shifts = target_.mean == nullptr ? nullptr : shifts_.data();
-    task.channels = features_.channels;
-    task.pixels = features_.pixels();
+    task.channels = static_cast<std::int32_t>(features_.channels);
+    task.pixels = static_cast<std::int32_t>(features_.pixels());
+    const bool even = features_.height == 1 || features_.width == 1 || features_.row_stride == features_.width * features_.column_stride;
+    task.row_pixels = static_cast<std::int32_t>(even ? features_.pixels() : features_.width);
     task.pixel_stride = features_.width > 1 ? features_.column_stride : features_.row_stride;
-    task.flat = features_.height == 1 || features_.width == 1 || features_.row_stride == features_.width * features_.column_stride;
-    task.tiles = plan_.tiles;
-    task.ranges = plan_.ranges;
-    task.range_pixels = plan_.range_pixels;
-    task.units = plan_.units(count);
+    task.tiles = static_cast<std::int32_t>(plan_.tiles);
+    task.ranges = static_cast<std::int32_t>(plan_.ranges);
+    task.range_pixels = static_cast<std::int32_t>(plan_.range_pixels);
+    task.units = static_cast<std::int32_t>(plan_.units(count));
     task.images_before = target_.images_before + first;
     task.slots = doubles_.data();
     task.sums = sums();
@@ -91,7 +92,7 @@ class gram_batch {
 
   void multiply(gram_task<Element> task) {
     const auto shape = [&](device::launch_shape of_group) {
-      of_group.blocks = std::min(of_group.blocks, task.units);
+      of_group.blocks = std::min<std::int64_t>(of_group.blocks, task.units);
       return of_group;
     };
     if constexpr (sizeof(Element) == 2) {

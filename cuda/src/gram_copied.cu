@@ -23,26 +23,26 @@ constexpr std::size_t stages_at = 128;
 template <class Half, int Side>
 class copied_unit {
  public:
-  static constexpr int threads = Side == large_side ? 256 : 128;
+  static constexpr int threads = warp_part<Side, Side / 2>::threads;
   static constexpr std::size_t side_bytes = std::size_t{Side} * row_units * 16;
 
   SIRFP_DEVICE copied_unit(const gram_task<Half>& task, const gram_unit& unit)
       : task_(task),
         unit_(unit),
-        part_(warp_part<Side>::of(task.channels, unit.first_row, unit.first_column, unit.diagonal)),
+        part_(warp_part<Side, Side / 2>::of(task.channels, unit.first_row, unit.first_column, unit.diagonal)),
         // the first two columns of warps: on the diagonal they have all bands of the rows
-        measured_(unit.diagonal ? device::warp_index() % warp_part<Side>::warps_across : -1),
+        measured_(unit.diagonal ? device::warp_index() % warp_part<Side, Side / 2>::warps_across : -1),
         image_(task.features.data + unit.image * task.features.image_stride) {}
 
   SIRFP_DEVICE void run() {
-    const auto count = static_cast<int>((unit_.end_pixel - unit_.first_pixel + native_pixels - 1) / native_pixels);
+    const int count = (unit_.end_pixel - unit_.first_pixel + native_pixels - 1) / native_pixels;
     SIRFP_UNROLL for (int s = 0; s < stages - 1; ++s) copy_stage(s, count);
     for (int s = 0; s < count; ++s) {
       device::wait_for_copies<stages - 2>();
       device::block_barrier();  // stage s is there for all, and nobody reads stage s - 1 any more
       copy_stage(s + stages - 1, count);
       const unsigned char* const rows = stage_at(s);
-      multiply_stage<Half, 1, row_units, Side>(rows, unit_.diagonal ? rows : rows + side_bytes, 0, part_, total_, measured_, magnitude_);
+      multiply_stage<Half, 1, row_units>(rows, unit_.diagonal ? rows : rows + side_bytes, 0, part_, total_, measured_, magnitude_);
       if ((s + 1) * native_pixels % promotion_pixels == 0 || s + 1 == count) promote_sums(s + 1 <= promotion_pixels / native_pixels);
     }
     device::wait_for_copies<0>();
@@ -57,25 +57,25 @@ class copied_unit {
   // Every thread commits a group a stage, an empty one beyond the end, so that waiting counts stages.
   SIRFP_DEVICE void copy_stage(int stage, int count) {
     if (stage < count) {
-      const std::int64_t pixel = unit_.first_pixel + std::int64_t{stage} * native_pixels;
+      const std::int32_t pixel = unit_.first_pixel + stage * native_pixels;
       copy_side(stage_at(stage), unit_.first_row, pixel);
       if (!unit_.diagonal) copy_side(stage_at(stage) + side_bytes, unit_.first_column, pixel);
     }
     device::commit_copies();
   }
-  SIRFP_DEVICE void copy_side(unsigned char* to, std::int64_t first_channel, std::int64_t pixel) {
+  SIRFP_DEVICE void copy_side(unsigned char* to, std::int32_t first_channel, std::int32_t pixel) {
     SIRFP_UNROLL for (int k = device::thread_index(); k < Side * row_units; k += threads) {
       const int row = k / row_units;
-      const std::int64_t from = pixel + k % row_units * 8;
-      const std::int64_t left = first_channel + row < task_.channels ? unit_.end_pixel - from : 0;
-      const int bytes = left >= 8 ? 16 : left <= 0 ? 0 : static_cast<int>(left) * 2;
+      const std::int32_t from = pixel + k % row_units * 8;
+      const std::int32_t left = first_channel + row < task_.channels ? unit_.end_pixel - from : 0;
+      const int bytes = left >= 8 ? 16 : left <= 0 ? 0 : left * 2;
       const Half* const source = bytes == 0 ? image_ : image_ + (first_channel + row) * task_.features.channel_stride + from;
       device::copy_16_async(to + unit_offset<row_units>(row, k % row_units), source, bytes);
     }
   }
 
   SIRFP_DEVICE void promote_sums(bool first) {
-    promote<Side>(task_.slots + unit_.index * Side * Side, first, part_, total_, [](int, int) { return 1.0; });
+    promote(task_.slots + std::int64_t{unit_.index} * Side * Side, first, part_, total_, [](int, int) { return 1.0; });
     SIRFP_UNROLL for (int k = 0; k < 4; ++k) {
       float& sum = magnitude_[k / 2].d[k % 2 * 2];  // rows g and g + 8, the same in all columns
       magnitudes_[k] += static_cast<double>(sum);
@@ -88,9 +88,9 @@ class copied_unit {
     SIRFP_UNROLL for (int k = 0; k < 4; ++k) {
       const int band = 2 * measured_ + k / 2;
       if (!part_.wanted(band)) continue;
-      const std::int64_t channel = unit_.first_row + part_.row + 16 * band + device::lane_index() / 4 + 8 * (k % 2);
+      const std::int32_t channel = unit_.first_row + part_.row + 16 * band + device::lane_index() / 4 + 8 * (k % 2);
       if (channel >= task_.channels) continue;
-      task_.sums[(unit_.image * task_.ranges + unit_.range) * task_.channels + channel] = magnitudes_[k];
+      task_.sums[(std::int64_t{unit_.image} * task_.ranges + unit_.range) * task_.channels + channel] = magnitudes_[k];
       if (magnitudes_[k] < static_cast<double>(largest_native_sum)) continue;
       if (task_.again != nullptr)
         device::atomic_or(task_.again + unit_.image, 1U);
@@ -101,7 +101,7 @@ class copied_unit {
 
   const gram_task<Half>& task_;
   const gram_unit& unit_;
-  warp_part<Side> part_;
+  warp_part<Side, Side / 2> part_;
   int measured_;
   const Half* image_;
   device::mma_d total_[Side / 32][4] = {};
@@ -110,8 +110,8 @@ class copied_unit {
 };
 
 template <class Half, int Side>
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS((copied_unit<Half, Side>::threads), 2) gram_copied_kernel(gram_task<Half> task) {
-  for (std::int64_t k = next_unit(task.queue); k < task.units; k = next_unit(task.queue)) {
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS((copied_unit<Half, Side>::threads), Side == small_side ? 3 : 1) gram_copied_kernel(gram_task<Half> task) {
+  for (std::int32_t k = next_unit(task.queue); k < task.units; k = next_unit(task.queue)) {
     const gram_unit unit = unit_at<Side>(task, k);
     copied_unit<Half, Side>(task, unit).run();
   }

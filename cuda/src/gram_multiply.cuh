@@ -2,7 +2,7 @@
 // term, [channel][pixel], rows of 64 or 128 bytes whose 16-byte units are permuted so that no eight rows of a fragment meet in a bank.
 //
 // The sum of a stage starts at zero and is added to the accumulators by an ordinary fp32 addition: tensor cores may truncate what they add
-// up, which over a long chain is a bias; here a chain has at most 6 links. Where two terms are multiplied, x = hi + lo:
+// up, which over a long chain is a bias; here a chain has 3 or 4 links. Where two terms are multiplied, x = hi + lo:
 //   hi_i hi_j + (hi_i lo_j + lo_i hi_j)
 // with the bracket in one instruction, 8 pixels of each half, so that exchanging i and j exchanges nothing in the order of the sums.
 #pragma once
@@ -27,18 +27,19 @@ SIRFP_DEVICE int unit_offset(int row, int unit) {
 
 // A warp's part of a tile: `Bands` of 16 rows from `row` on, 32 columns from `column` on; bands outside [first, end) are not wanted,
 // because they lie above the diagonal or beyond the last channel.
-template <int Side>
+template <int Side, int Rows>
 struct warp_part {
-  static constexpr int bands = Side / 32;
+  static constexpr int bands = Rows / 16;
   static constexpr int warps_across = Side / gram_tuning::warp_columns;
+  static constexpr int threads = Side / Rows * warps_across * device::warp_size;
   int row, column, first, end;
 
-  SIRFP_DEVICE static warp_part of(std::int64_t channels, std::int64_t first_row, std::int64_t first_column, bool diagonal) {
+  SIRFP_DEVICE static warp_part of(int channels, int first_row, int first_column, bool diagonal) {
     warp_part part{};
-    part.row = device::warp_index() / warps_across * (Side / 2);
+    part.row = device::warp_index() / warps_across * Rows;
     part.column = device::warp_index() % warps_across * gram_tuning::warp_columns;
-    const std::int64_t rows = channels - first_row - part.row;
-    part.end = rows <= 0 ? 0 : rows >= Side / 2 ? bands : static_cast<int>((rows + 15) / 16);
+    const int rows = channels - first_row - part.row;
+    part.end = rows <= 0 ? 0 : rows >= Rows ? bands : (rows + 15) / 16;
     if (first_column + part.column >= channels) part.end = 0;
     if (diagonal && part.column > part.row) part.first = (part.column - part.row) / 16;
     return part;
@@ -101,43 +102,50 @@ SIRFP_DEVICE void multiply_terms(device::mma_d& d, const device::mma_a (&a)[2], 
 }
 
 // One stage. `magnitude` gets the sums of |x| of bands 2 `measured` and the next (-1: none).
-template <class Half, int Terms, int Units, int Side>
+template <class Half, int Terms, int Units, int Side, int Rows>
 SIRFP_DEVICE void multiply_stage(const unsigned char* rows, const unsigned char* columns, std::size_t term_bytes,
-                                 const warp_part<Side>& part, device::mma_d (&sums)[Side / 32][4], int measured,
+                                 const warp_part<Side, Rows>& part, device::mma_d (&sums)[Rows / 16][4], int measured,
                                  device::mma_d (&magnitude)[2]) {
-  constexpr int steps = Units / 2;  // of 16 pixels
-  chunk_fragments b[steps][Terms];
-  SIRFP_UNROLL for (int k = 0; k < steps; ++k) SIRFP_UNROLL for (int t = 0; t < Terms; ++t)
-      load_columns<Units>(b[k][t], columns + t * term_bytes, part.column, k);
-  SIRFP_UNROLL for (int m = 0; m < Side / 32; ++m) {
-    if (!part.wanted(m)) continue;
-    device::mma_d chain[4] = {};
-    device::mma_d magnitude_chain = {};
-    SIRFP_UNROLL for (int k = 0; k < steps; ++k) {
-      device::mma_a a[Terms];
-      SIRFP_UNROLL for (int t = 0; t < Terms; ++t) a[t] = load_rows<Units>(rows + t * term_bytes, part.row + 16 * m, k);
-      SIRFP_UNROLL for (int n = 0; n < 4; ++n) multiply_terms<Half>(chain[n], a, b[k], n);
-      if (Terms == 1 && m / 2 == measured) add_magnitudes<Half>(magnitude_chain, a[0]);
+  constexpr int steps = Units / 2;               // of 16 pixels
+  constexpr int links = Terms == 1 ? steps : 1;  // steps of a chain: three products a step are a chain already, and save registers
+  SIRFP_UNROLL for (int first = 0; first < steps; first += links) {
+    chunk_fragments b[links][Terms];
+    SIRFP_UNROLL for (int k = 0; k < links; ++k) SIRFP_UNROLL for (int t = 0; t < Terms; ++t)
+        load_columns<Units>(b[k][t], columns + t * term_bytes, part.column, first + k);
+    SIRFP_UNROLL for (int m = 0; m < Rows / 16; ++m) {
+      if (!part.wanted(m)) continue;
+      device::mma_d chain[4] = {};
+      device::mma_d magnitude_chain = {};
+      SIRFP_UNROLL for (int k = 0; k < links; ++k) {
+        device::mma_a a[Terms];
+        SIRFP_UNROLL for (int t = 0; t < Terms; ++t) a[t] = load_rows<Units>(rows + t * term_bytes, part.row + 16 * m, first + k);
+        SIRFP_UNROLL for (int n = 0; n < 4; ++n) multiply_terms<Half>(chain[n], a, b[k], n);
+        if (Terms == 1 && m / 2 == measured) add_magnitudes<Half>(magnitude_chain, a[0]);
+      }
+      SIRFP_UNROLL for (int n = 0; n < 4; ++n) SIRFP_UNROLL for (int i = 0; i < 4; ++i) sums[m][n].d[i] += chain[n].d[i];
+      if (Terms == 1 && m / 2 == measured) SIRFP_UNROLL for (int i = 0; i < 4; ++i) magnitude[m % 2].d[i] += magnitude_chain.d[i];
     }
-    SIRFP_UNROLL for (int n = 0; n < 4; ++n) SIRFP_UNROLL for (int i = 0; i < 4; ++i) sums[m][n].d[i] += chain[n].d[i];
-    if (Terms == 1 && m / 2 == measured) SIRFP_UNROLL for (int i = 0; i < 4; ++i) magnitude[m % 2].d[i] += magnitude_chain.d[i];
   }
 }
 
 // Adds the accumulators to the unit's slot, or makes them its first value, and clears them. scale(channel of the tile's rows or columns) is
 // what undoes a channel's scale.
-template <int Side, class Scale>
-SIRFP_DEVICE void promote(double* slot, bool first, const warp_part<Side>& part, device::mma_d (&sums)[Side / 32][4], const Scale& scale) {
+template <int Side, int Rows, class Scale>
+SIRFP_DEVICE void promote(double* slot, bool first, const warp_part<Side, Rows>& part, device::mma_d (&sums)[Rows / 16][4],
+                          const Scale& scale) {
   const int lane = device::lane_index();
-  SIRFP_UNROLL for (int m = 0; m < Side / 32; ++m) {
+  SIRFP_UNROLL for (int m = 0; m < Rows / 16; ++m) {
     if (!part.wanted(m)) continue;
-    SIRFP_UNROLL for (int n = 0; n < 4; ++n) SIRFP_UNROLL for (int i = 0; i < 4; ++i) {
-      const int row = part.row + 16 * m + device::mma_row(lane, i);
-      const int column = part.column + 8 * n + device::mma_column(lane, i);
-      double& to = slot[row * Side + column];
-      const double sum = static_cast<double>(sums[m][n].d[i]) * scale(row, column);
-      to = first ? sum : to + sum;
-      sums[m][n].d[i] = 0;
+    SIRFP_UNROLL for (int n = 0; n < 4; ++n) {
+      SIRFP_UNROLL for (int i = 0; i < 4; ++i) {
+        const int row = part.row + 16 * m + device::mma_row(lane, i);
+        const int column = part.column + 8 * n + device::mma_column(lane, i);
+        double& to = slot[row * Side + column];
+        const double sum = static_cast<double>(sums[m][n].d[i]) * scale(row, column);
+        to = first ? sum : to + sum;
+        sums[m][n].d[i] = 0;
+      }
+      device::warp_barrier();  // keeps the compiler from loading all scales and former sums at once, for which there are no registers
     }
   }
 }

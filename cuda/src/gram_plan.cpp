@@ -31,7 +31,7 @@ std::size_t shared_bytes_for(gram_recipe recipe, int side) {
 
 device::launch_shape shape_for(gram_recipe recipe, const device_gram_plan& plan, const device_facts& facts) {
   const std::size_t shared = shared_bytes_for(recipe, plan.side);
-  const int threads = plan.side == large_side ? 256 : 128;
+  const int threads = 2 * (plan.side / warp_columns) * 32;
   const std::int64_t fit = std::max<std::int64_t>(1, facts.shared_bytes_per_multiprocessor / static_cast<std::int64_t>(shared + 1024));
   const std::int64_t resident =
       std::int64_t{facts.multiprocessors} * std::min<std::int64_t>(fit, facts.threads_per_multiprocessor / threads);
@@ -77,9 +77,8 @@ gram_request request_of(const feature_view& features, const pixel_weights& weigh
 }
 
 device_gram_plan plan_device_gram(const gram_request& request, const device_facts& facts) {
-  SIRFP_EXPECTS(request.channels <= most_gram_channels && request.pixels < std::numeric_limits<std::int32_t>::max(), "features of ",
-                request.channels, " channels and ", request.pixels, " pixels, the cuda backend takes ", most_gram_channels,
-                " and 2^31 - 2 at most");
+  SIRFP_EXPECTS(request.channels <= most_gram_channels && request.pixels <= most_gram_pixels, "features of ", request.channels,
+                " channels and ", request.pixels, " pixels, the cuda backend takes ", most_gram_channels, " and 2^30 at most");
   device_gram_plan plan;
   plan.recipe = recipe_for(request);
   plan.side = request.channels <= small_side ? small_side : large_side;

@@ -54,6 +54,7 @@ struct device_gram_plan {
 };
 
 constexpr std::int64_t most_gram_channels = 65536;
+constexpr std::int64_t most_gram_pixels = std::int64_t{1} << 30;
 
 // The workspace is at most gram_tuning::workspace_bytes or what one image needs, which is below 20 MiB + 4 (C + 256)^2 bytes: half of that
 // square is the lower triangle in fp64, rounded up to tiles.

@@ -10,6 +10,7 @@
 #include "device/atomics.cuh"
 #include "device/barriers.cuh"
 #include "device/numbers.cuh"
+#include "device/shared.cuh"
 
 namespace sirfp {
 
@@ -20,60 +21,52 @@ SIRFP_DEVICE float power_of_two(int exponent) {
   return device::bits_to_float(exponent > 127 ? infinity_bits : static_cast<std::uint32_t>(exponent + 127) << 23);
 }
 
-template <int Rows>
+// At byte `At` of shared memory, which is where it lives: an object of it is empty.
+template <int Rows, std::size_t At>
 class channel_ranges {
  public:
   static constexpr std::size_t bytes = Rows * 24 + 16;
 
-  SIRFP_DEVICE explicit channel_ranges(unsigned char* at)
-      : inverse_(reinterpret_cast<double*>(at)),
-        scale_(reinterpret_cast<float*>(inverse_ + Rows)),
-        low_(reinterpret_cast<std::uint32_t*>(scale_ + Rows)),
-        high_(low_ + Rows),
-        peak_(high_ + Rows),
-        tile_peak_(peak_ + Rows),
-        wanted_(reinterpret_cast<int*>(tile_peak_ + 1)) {}
-
   // A barrier has to follow.
   SIRFP_DEVICE void clear() {
     for (int c = device::thread_index(); c < Rows; c += device::block_threads()) {
-      inverse_[c] = 1;
-      scale_[c] = 1;
-      low_[c] = high_[c] = peak_[c] = 0;
+      inverses()[c] = 1;
+      scales()[c] = 1;
+      lows()[c] = highs()[c] = peaks()[c] = 0;
     }
-    if (device::thread_index() == 0) *tile_peak_ = 0, *wanted_ = -1;
+    if (device::thread_index() == 0) *tile_peak() = 0, *stage_wanted() = -1;
   }
   // `largest`: bits of a magnitude. Zeros fit any range.
   SIRFP_DEVICE bool fits(int channel, std::uint32_t largest) const {
-    return largest == 0 || (largest >= low_[channel] && largest < high_[channel]);
+    return largest == 0 || (largest >= lows()[channel] && largest < highs()[channel]);
   }
   // Says before a barrier that stage `stage` needs new powers; asks behind it.
-  SIRFP_DEVICE void want(int stage) { *wanted_ = stage; }
-  SIRFP_DEVICE bool wanted(int stage) const { return *wanted_ == stage; }
+  SIRFP_DEVICE void want(int stage) { *stage_wanted() = stage; }
+  SIRFP_DEVICE bool wanted(int stage) const { return *stage_wanted() == stage; }
 
   // New powers, in three steps with a barrier between them: every thread reports all that it has, then the channels are set.
   SIRFP_DEVICE void report(int channel, std::uint32_t largest) {
     if (largest == 0) return;
-    device::atomic_max(&peak_[channel], largest);
-    device::atomic_max(tile_peak_, largest);
+    device::atomic_max(&peaks()[channel], largest);
+    device::atomic_max(tile_peak(), largest);
   }
   SIRFP_DEVICE void update() {
     for (int c = device::thread_index(); c < Rows; c += device::block_threads()) {
-      const std::uint32_t peak = peak_[c];
-      peak_[c] = 0;
+      const std::uint32_t peak = peaks()[c];
+      peaks()[c] = 0;
       if (peak >= infinity_bits)
         set(c, 0, 0, 0xffffffffU);  // nothing to save: the image is noted
       else if (peak != 0 && !fits(c, peak))
         set_exponent(c, 6 + 127 - static_cast<int>(peak >> 23), false);
       else if (peak != 0)
-        low_[c] = 0;  // its power was a guess, and a good one
-      else if (high_[c] == 0 && *tile_peak_ < infinity_bits)
-        set_exponent(c, 12 + 127 - static_cast<int>(*tile_peak_ >> 23), true);
+        lows()[c] = 0;  // its power was a guess, and a good one
+      else if (highs()[c] == 0 && *tile_peak() < infinity_bits)
+        set_exponent(c, 12 + 127 - static_cast<int>(*tile_peak() >> 23), true);
     }
   }
 
-  SIRFP_DEVICE float scale(int channel) const { return scale_[channel]; }
-  SIRFP_DEVICE double inverse(int channel) const { return inverse_[channel]; }
+  SIRFP_DEVICE float scale(int channel) const { return scales()[channel]; }
+  SIRFP_DEVICE double inverse(int channel) const { return inverses()[channel]; }
 
  private:
   SIRFP_DEVICE void set_exponent(int channel, int exponent, bool provisional) {
@@ -82,17 +75,19 @@ class channel_ranges {
         device::float_to_bits(power_of_two(15 - exponent)));
   }
   SIRFP_DEVICE void set(int channel, int exponent, std::uint32_t low, std::uint32_t high) {
-    scale_[channel] = power_of_two(exponent);
-    inverse_[channel] = 1 / static_cast<double>(scale_[channel]);
-    low_[channel] = low;
-    high_[channel] = high;
+    scales()[channel] = power_of_two(exponent);
+    inverses()[channel] = 1 / static_cast<double>(scales()[channel]);
+    lows()[channel] = low;
+    highs()[channel] = high;
   }
 
-  double* inverse_;
-  float* scale_;
-  std::uint32_t *low_, *high_, *peak_;
-  std::uint32_t* tile_peak_;
-  int* wanted_;
+  static SIRFP_DEVICE double* inverses() { return device::shared_array<double>(At); }
+  static SIRFP_DEVICE float* scales() { return device::shared_array<float>(At + Rows * 8); }
+  static SIRFP_DEVICE std::uint32_t* lows() { return device::shared_array<std::uint32_t>(At + Rows * 12); }
+  static SIRFP_DEVICE std::uint32_t* highs() { return device::shared_array<std::uint32_t>(At + Rows * 16); }
+  static SIRFP_DEVICE std::uint32_t* peaks() { return device::shared_array<std::uint32_t>(At + Rows * 20); }
+  static SIRFP_DEVICE std::uint32_t* tile_peak() { return device::shared_array<std::uint32_t>(At + Rows * 24); }
+  static SIRFP_DEVICE int* stage_wanted() { return device::shared_array<int>(At + Rows * 24 + 4); }
 };
 
 }  // namespace sirfp

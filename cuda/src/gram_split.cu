@@ -3,7 +3,8 @@
 //                   registers
 // Shared/registers  see docs/performance/registers.md; planes of 64 bytes a row and term: 16 KiB (32 KiB) and 3 KiB (6 KiB) of ranges
 // Traffic           minimum: the map once; a tile row reads it once: C / side times in all, of which all but one should hit L2
-// Accumulates in    tensor cores within a stage (6 links), fp32 between stages, fp64 after 4,096 pixels. Two f16 terms of a channel's own
+// Accumulates in    tensor cores within 16 pixels (3 links; 2 and 32 pixels with one term), fp32 between them, fp64 after 4,096 pixels. Two
+// f16 terms of a channel's own
 //                   power of two (gram_range.cuh): 22 bits, three products
 // Order             pixels ascending within a range, ranges and images in gram_finish.cu: fixed by the shape alone
 // Needs             any strides; 16-byte loads where a channel's pixels are in a row and aligned
@@ -23,7 +24,9 @@ template <int Terms, int Side>
 struct staging {
   static constexpr int rows = 2 * Side;
   static constexpr std::size_t term_bytes = std::size_t{rows} * split_pixels * 2;
-  static constexpr std::size_t planes_at = (queue_bytes + (Terms == 2 ? channel_ranges<rows>::bytes : 0) + 127) / 128 * 128;
+  using ranges = channel_ranges<rows, queue_bytes>;
+  static constexpr std::size_t planes_at = (queue_bytes + (Terms == 2 ? ranges::bytes : 0) + 127) / 128 * 128;
+  static SIRFP_DEVICE unsigned char* planes() { return device::shared_array<unsigned char>(planes_at); }
 };
 
 // One unit, from the first pixel to the slot.
@@ -33,26 +36,19 @@ class split_unit {
   using place_type = stage_place<Side>;
   using layout = staging<Terms, Side>;
   static constexpr int items = place_type::items;
+  static constexpr int warp_rows = Side / 2;
 
   SIRFP_DEVICE split_unit(const gram_task<Element>& task, const gram_unit& unit)
       : task_(task),
         unit_(unit),
         place_(place_type::of(task.channels_abreast)),
-        part_(warp_part<Side>::of(task.channels, unit.first_row, unit.first_column, unit.diagonal)),
-        ranges_(device::shared_array<unsigned char>(queue_bytes)),
-        planes_(device::shared_array<unsigned char>(layout::planes_at)),
-        items_(unit.diagonal ? items / 2 : items) {
-    SIRFP_UNROLL for (int i = 0; i < items; ++i) {
-      const std::int64_t channel = channel_of(i);
-      offset_[i] =
-          i < items_ && channel < task.channels ? unit.image * task.features.image_stride + channel * task.features.channel_stride : -1;
-    }
-  }
+        part_(warp_part<Side, warp_rows>::of(task.channels, unit.first_row, unit.first_column, unit.diagonal)),
+        items_(unit.diagonal ? items / 2 : items) {}
 
   SIRFP_DEVICE void run() {
     if constexpr (Terms == 2) ranges_.clear();
     device::block_barrier();
-    std::int64_t pixel = unit_.first_pixel;
+    std::int32_t pixel = unit_.first_pixel;
     fetch(pixel);
     for (int stage = 0; pixel < unit_.end_pixel; ++stage) {
       put_stage(stage, pixel);
@@ -61,66 +57,73 @@ class split_unit {
       multiply();
       if (pixel % promotion_pixels == 0 || pixel >= unit_.end_pixel) promote_sums();
     }
-    if (unit_.diagonal) write_sums<Side>(task_, unit_, place_, sums_, reinterpret_cast<double*>(planes_));
+    if (unit_.diagonal) write_sums<Side>(task_, unit_, place_, sums_, reinterpret_cast<double*>(layout::planes()));
   }
 
  private:
-  SIRFP_DEVICE std::int64_t channel_of(int item) const {
+  SIRFP_DEVICE std::int32_t channel_of(int item) const {
     return item < items / 2 ? unit_.first_row + place_.row(item) : unit_.first_column + place_.row(item - items / 2);
   }
-  SIRFP_DEVICE void fetch(std::int64_t pixel) {
-    const std::int64_t first = pixel + place_.octet_index * octet;
-    raw_pixel_ = first;
+  SIRFP_DEVICE void fetch(std::int32_t pixel) {
+    const std::int32_t first = pixel + place_.octet_index * octet;
     SIRFP_UNROLL for (int i = 0; i < items; ++i) {
-      if (i >= items_) break;
-      raw_[i] = load_octet(task_, offset_[i], first, offset_[i] < 0 ? first : unit_.end_pixel);
+      if (i < items_) raw_[i] = load_octet(task_, unit_.image, channel_of(i), first, unit_.end_pixel);
     }
   }
 
   // The values in registers to shared memory, between two barriers.
-  SIRFP_DEVICE void put_stage(int stage, std::int64_t) {
+  SIRFP_DEVICE void put_stage(int stage, std::int32_t pixel) {
     if constexpr (Terms == 1) {
       note_and_sum_raw();
       device::block_barrier();
-      SIRFP_UNROLL for (int i = 0; i < items; ++i) if (i < items_)
-          store_raw(raw_[i], planes_ + unit_offset<4>(place_.row(i), place_.octet_index));
+      SIRFP_UNROLL for (int i = 0; i < items; ++i) {
+        if (i < items_) store_raw(raw_[i], layout::planes() + unit_offset<4>(place_.row(i), place_.octet_index));
+      }
     } else {
       float y[items][octet];
       std::uint32_t largest[items];
-      dress(y, largest);
+      dress(pixel + place_.octet_index * octet, y, largest);
       bool fits = true;
       SIRFP_UNROLL for (int i = 0; i < items; ++i) fits = fits && (i >= items_ || ranges_.fits(place_.row(i), largest[i]));
       if (!fits) ranges_.want(stage);
       device::block_barrier();
       if (ranges_.wanted(stage)) new_ranges(largest);
-      SIRFP_UNROLL for (int i = 0; i < items; ++i) if (i < items_)
-          store_terms(y[i], ranges_.scale(place_.row(i)), planes_ + unit_offset<4>(place_.row(i), place_.octet_index), layout::term_bytes);
+      SIRFP_UNROLL for (int i = 0; i < items; ++i) {
+        if (i >= items_) continue;
+        unsigned char* const to = layout::planes() + unit_offset<4>(place_.row(i), place_.octet_index);
+        store_terms(y[i], ranges_.scale(place_.row(i)), to, layout::term_bytes);
+      }
     }
     device::block_barrier();
   }
 
   // sqrt(w) (x - shift) of all items, the largest magnitude of each, and, on the diagonal, sums and notes.
-  SIRFP_DEVICE void dress(float (&y)[items][octet], std::uint32_t (&largest)[items]) {
-    const octet_weights w = load_weights(task_, unit_.image, raw_pixel_, unit_.end_pixel);
+  SIRFP_DEVICE void dress(std::int32_t first, float (&y)[items][octet], std::uint32_t (&largest)[items]) {
+    float shift[items];
+    float sum[items] = {};
+    std::uint32_t worst[items] = {};
     SIRFP_UNROLL for (int i = 0; i < items; ++i) {
+      const bool shifted = i < items_ && channel_of(i) < task_.channels && task_.shifts != nullptr;
+      shift[i] = shifted ? task_.shifts[std::int64_t{unit_.image} * task_.channels + channel_of(i)] : 0.0F;
       largest[i] = 0;
-      if (i >= items_) break;
-      const bool inside = offset_[i] >= 0;
-      const float shift = inside && task_.shifts != nullptr ? task_.shifts[unit_.image * task_.channels + channel_of(i)] : 0.0F;
-      std::uint32_t worst = 0;
-      float sum = 0;
-      SIRFP_UNROLL for (int k = 0; k < octet; ++k) {
+    }
+    SIRFP_UNROLL for (int k = 0; k < octet; ++k) {
+      const float weight = weight_at(task_, unit_.image, first + k, unit_.end_pixel);
+      const float root = task_.weights == nullptr ? 1.0F : sqrtf(weight);
+      SIRFP_UNROLL for (int i = 0; i < items; ++i) {
         const float x = device::to_float(raw_[i][k]);
-        const float centred = inside && raw_pixel_ + k < unit_.end_pixel ? x - shift : 0.0F;
-        worst = worst < magnitude_of(x) ? magnitude_of(x) : worst;
-        sum += w.weight[k] * (task_.shifts != nullptr ? centred : device::bits_to_float(magnitude_of(centred)));
-        y[i][k] = w.root[k] * centred;
+        const float centred = first + k < unit_.end_pixel ? x - shift[i] : 0.0F;
+        const std::uint32_t bits = magnitude_of(x);
+        worst[i] = worst[i] < bits ? bits : worst[i];
+        sum[i] += weight / sum_unit * (task_.shifts != nullptr ? centred : device::bits_to_float(bits));
+        y[i][k] = root * centred;
         largest[i] = largest[i] < magnitude_of(y[i][k]) ? magnitude_of(y[i][k]) : largest[i];
       }
-      if (unit_.diagonal && i < items / 2) {
-        sums_[i] += sum_unit * static_cast<double>(sum);
-        if (worst >= infinity_bits) note_bad(task_.notes, device_notes::bad_feature, task_.images_before + unit_.image, channel_of(i));
-      }
+    }
+    if (!unit_.diagonal) return;
+    SIRFP_UNROLL for (int i = 0; i < items / 2; ++i) {
+      sums_[i] += static_cast<double>(sum_unit) * static_cast<double>(sum[i]);
+      if (worst[i] >= infinity_bits) note_bad(task_.notes, device_notes::bad_feature, task_.images_before + unit_.image, channel_of(i));
     }
   }
 
@@ -139,7 +142,9 @@ class split_unit {
 
   SIRFP_DEVICE void new_ranges(const std::uint32_t (&largest)[items]) {
     promote_sums();
-    SIRFP_UNROLL for (int i = 0; i < items; ++i) if (i < items_) ranges_.report(place_.row(i), largest[i]);
+    SIRFP_UNROLL for (int i = 0; i < items; ++i) {
+      if (i < items_) ranges_.report(place_.row(i), largest[i]);
+    }
     device::block_barrier();
     ranges_.update();
     device::block_barrier();
@@ -147,14 +152,14 @@ class split_unit {
 
   SIRFP_DEVICE void multiply() {
     device::mma_d none[2];
-    const unsigned char* const columns = planes_ + (unit_.diagonal ? 0 : Side * split_pixels * 2);
+    const unsigned char* const columns = layout::planes() + (unit_.diagonal ? 0 : Side * split_pixels * 2);
     using half = std::conditional_t<Terms == 2, device::f16, Element>;
-    multiply_stage<half, Terms, 4, Side>(planes_, columns, layout::term_bytes, part_, total_, -1, none);
+    multiply_stage<half, Terms, 4>(layout::planes(), columns, layout::term_bytes, part_, total_, -1, none);
   }
 
   SIRFP_DEVICE void promote_sums() {
     const int column_side = unit_.diagonal ? 0 : Side;
-    promote<Side>(task_.slots + unit_.index * Side * Side, first_, part_, total_, [&](int row, int column) {
+    promote(task_.slots + std::int64_t{unit_.index} * Side * Side, first_, part_, total_, [&](int row, int column) {
       if constexpr (Terms == 1)
         return 1.0;
       else
@@ -166,21 +171,18 @@ class split_unit {
   const gram_task<Element>& task_;
   const gram_unit& unit_;
   place_type place_;
-  warp_part<Side> part_;
-  channel_ranges<layout::rows> ranges_;
-  unsigned char* planes_;
+  warp_part<Side, warp_rows> part_;
+  typename layout::ranges ranges_;
   int items_;
   bool first_ = true;
-  std::int64_t raw_pixel_ = 0;
-  std::int64_t offset_[items];
   device::vector_of<Element, octet> raw_[items];
-  device::mma_d total_[Side / 32][4] = {};
+  device::mma_d total_[warp_rows / 16][4] = {};
   double sums_[items / 2] = {};
 };
 
 template <class Element, int Terms, int Side>
 SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(stage_place<Side>::threads) gram_split_kernel(gram_task<Element> task) {
-  for (std::int64_t k = next_unit(task.queue); k < task.units; k = next_unit(task.queue)) {
+  for (std::int32_t k = next_unit(task.queue); k < task.units; k = next_unit(task.queue)) {
     const gram_unit unit = unit_at<Side>(task, k);
     if (task.only != nullptr && task.only[unit.image] == 0) continue;
     split_unit<Element, Terms, Side>(task, unit).run();

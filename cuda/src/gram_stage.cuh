@@ -15,7 +15,7 @@ constexpr int octet = 8;
 
 template <int Side>
 struct stage_place {
-  static constexpr int threads = Side == gram_tuning::large_side ? 256 : 128;
+  static constexpr int threads = warp_part<Side, Side / 2>::threads;
   static constexpr int step = threads / 4;       // rows between a thread's items
   static constexpr int items = 2 * Side / step;  // the first half are rows of the tile, the second half its columns
   int first, octet_index;
@@ -28,17 +28,12 @@ struct stage_place {
   SIRFP_DEVICE int row(int item) const { return first + item * step; }
 };
 
+// Pixels from `first` to before `end`, zeros beyond and where there is no such channel.
 template <class Element>
-SIRFP_DEVICE Element element_at(const gram_task<Element>& task, std::int64_t offset, std::int64_t pixel) {
-  if (task.flat) return task.features.data[offset + pixel * task.pixel_stride];
-  return task.features
-      .data[offset + pixel / task.features.width * task.features.row_stride + pixel % task.features.width * task.features.column_stride];
-}
-
-// Pixels from `first` to before `end`, zeros beyond; `offset` is that of the channel's first pixel.
-template <class Element>
-SIRFP_DEVICE device::vector_of<Element, octet> load_octet(const gram_task<Element>& task, std::int64_t offset, std::int64_t first,
-                                                          std::int64_t end) {
+SIRFP_DEVICE device::vector_of<Element, octet> load_octet(const gram_task<Element>& task, std::int32_t image, std::int32_t channel,
+                                                          std::int32_t first, std::int32_t end) {
+  const std::int64_t offset = image * task.features.image_stride + channel * task.features.channel_stride;
+  end = channel < task.channels ? end : 0;
   device::vector_of<Element, octet> values;
   if (task.wide_loads && first + octet <= end) {
     constexpr int wide = 16 / sizeof(Element);
@@ -48,28 +43,26 @@ SIRFP_DEVICE device::vector_of<Element, octet> load_octet(const gram_task<Elemen
     }
     return values;
   }
-  SIRFP_UNROLL for (int k = 0; k < octet; ++k) values[k] = first + k < end ? element_at(task, offset, first + k) : Element{};
+  // one division an octet: from the first pixel on by steps
+  const auto width = static_cast<std::uint32_t>(task.row_pixels);
+  const auto pixel = static_cast<std::uint32_t>(first);
+  std::uint32_t column = pixel % width;
+  const Element* from = task.features.data + offset + pixel / width * task.features.row_stride + column * task.pixel_stride;
+  const std::int64_t to_next_row = task.features.row_stride - (task.row_pixels - 1) * task.pixel_stride;
+  SIRFP_UNROLL for (int k = 0; k < octet; ++k) {
+    values[k] = first + k < end ? *from : Element{};
+    from += ++column == width ? to_next_row : task.pixel_stride;
+    if (column == width) column = 0;
+  }
   return values;
 }
 
 // Sums of eight values of fp32 may leave it: they are taken of 2^-8 of the weights.
-constexpr double sum_unit = 256;
-
-struct octet_weights {
-  float weight[octet];  // times 1 / sum_unit
-  float root[octet];
-};
+constexpr float sum_unit = 256;
 
 template <class Element>
-SIRFP_DEVICE octet_weights load_weights(const gram_task<Element>& task, std::int64_t image, std::int64_t first, std::int64_t end) {
-  octet_weights w;
-  SIRFP_UNROLL for (int k = 0; k < octet; ++k) {
-    const bool inside = first + k < end;
-    const float weight = task.weights == nullptr || !inside ? 1.0F : task.weights[image * task.weight_stride + first + k];
-    w.weight[k] = weight / static_cast<float>(sum_unit);
-    w.root[k] = task.weights == nullptr ? 1.0F : sqrtf(weight);
-  }
-  return w;
+SIRFP_DEVICE float weight_at(const gram_task<Element>& task, std::int64_t image, std::int32_t pixel, std::int32_t end) {
+  return task.weights == nullptr || pixel >= end ? 1.0F : task.weights[image * task.weight_stride + pixel];
 }
 
 SIRFP_DEVICE std::uint32_t magnitude_of(float value) { return device::float_to_bits(value) & 0x7fffffffU; }
@@ -103,9 +96,9 @@ SIRFP_DEVICE void write_sums(const gram_task<Element>& task, const gram_unit& un
   device::block_barrier();
   SIRFP_UNROLL for (int i = 0; i < stage_place<Side>::items / 2; ++i) parts[place.row(i) * 4 + place.octet_index] = part[i];
   device::block_barrier();
-  double* const to = task.sums + (unit.image * task.ranges + unit.range) * task.channels;
+  double* const to = task.sums + (std::int64_t{unit.image} * task.ranges + unit.range) * task.channels;
   for (int c = device::thread_index(); c < Side; c += stage_place<Side>::threads) {
-    const std::int64_t channel = unit.first_row + c;
+    const std::int32_t channel = unit.first_row + c;
     if (channel < task.channels) to[channel] = (parts[4 * c] + parts[4 * c + 1]) + (parts[4 * c + 2] + parts[4 * c + 3]);
   }
 }

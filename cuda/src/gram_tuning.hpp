@@ -9,7 +9,8 @@ namespace sirfp::gram_tuning {
 // A tile of channel pairs is small_side or large_side square. Up to one large tile, a block owns the whole matrix and X is read once.
 constexpr int small_side = 64;
 constexpr int large_side = 128;
-// Warps stand 2 x 2 (small) or 2 x 4 (large), each of side / 2 rows by 32 columns. To try for large: 4 x 4 warps of 32 x 32.
+// Warps stand 2 x 2 (small) or 2 x 4 (large), each of side / 2 rows by 32 columns: 64 rows by 32 columns read 6 fragments of shared memory
+// for 16 products. Large tiles of 16 warps of 32 x 32 fit 128 registers but for 5, which spill. To try: 64 columns.
 constexpr int warp_columns = 32;
 
 // Pixels of a stage. Native: rows of 128 bytes; split: 64 bytes in each of two planes, 32 prefetched values a thread. To try: split 64.

@@ -54,7 +54,7 @@ TEST(device_gram_plan, covers_the_work_and_fits_the_device) {
   for (const device_facts& facts : {a100, h200, small_gpu})
     for (const std::int64_t images : {1, 3, 1000})
       for (const std::int64_t channels : {1, 7, 63, 64, 65, 127, 128, 129, 256, 257, 720, 1024, 2048, 4096, 8191, 8192, 65536})
-        for (const std::int64_t pixels : {1, 7, 63, 64, 65, 1023, 1024, 2047, 2048, 9409, 37249, 524288, 1 << 22, INT32_MAX - 1})
+        for (const std::int64_t pixels : {1, 7, 63, 64, 65, 1023, 1024, 2047, 2048, 9409, 37249, 524288, 1 << 22, 1 << 30})
           for_each_request(images, channels, pixels, [&](const gram_request& request) {
             const device_gram_plan plan = plan_device_gram(request, facts);
             expect_covers(plan, request);
@@ -114,10 +114,7 @@ TEST(device_gram_plan, layouts_are_told_apart) {
 
 TEST(device_gram_plan, too_much_is_refused) {
   SIRFP_EXPECT_HAS(error_text<invalid_argument>([] { plan_device_gram({1, 65537, 1}, h200); }), "65537 channels");
-  SIRFP_EXPECT_HAS(error_text<invalid_argument>([] {
-                     plan_device_gram({1, 1, std::numeric_limits<std::int32_t>::max()}, h200);
-                   }),
-                   "2147483647 pixels");
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([] { plan_device_gram({1, 1, (1 << 30) + 1}, h200); }), "1073741825 pixels");
   EXPECT_EQ(plan_device_gram({std::numeric_limits<std::int64_t>::max(), 8192, 1 << 22}, h200).images_at_once, 1);
 }
 
