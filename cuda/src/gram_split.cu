@@ -181,7 +181,7 @@ class split_unit {
 };
 
 template <class Element, int Terms, int Side>
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(stage_place<Side>::threads) gram_split_kernel(gram_task<Element> task) {
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS((stage_place<Side>::threads), Side == small_side ? 2 : 1) gram_split_kernel(gram_task<Element> task) {
   for (std::int32_t k = next_unit(task.queue); k < task.units; k = next_unit(task.queue)) {
     const gram_unit unit = unit_at<Side>(task, k);
     if (task.only != nullptr && task.only[unit.image] == 0) continue;
