@@ -22,7 +22,7 @@ TIDY_VERSION = 14  # Debian 12's
 BIN = pathlib.Path(sys.executable).parent
 CODE = ("core", "cuda", "bindings", "bench", "tests", "examples")
 TIDIED = ("core", "cuda", "bindings", "examples")
-INCLUDE_FOLDERS = ("core/include", "core/src", "bindings/torch/include")
+INCLUDE_FOLDERS = ("core/include", "core/src", "bindings/torch/include", "cuda/include", "cuda/src", "tests")
 
 
 def run(*command):

@@ -16,6 +16,7 @@ context cuda_context(int device, void* stream, std::shared_ptr<executor> threads
   const device_facts facts = device::facts_of(device);
   SIRFP_EXPECTS(facts.arch >= 80, "backend cuda: device ", device, " has compute capability ", facts.arch / 10, ".", facts.arch % 10,
                 ", expected at least 8.0");
+  device::keep_pool(device);
   if (!threads) threads = make_thread_pool(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
   return {std::make_shared<cuda_backend>(device, facts, options), std::move(threads), std::make_shared<cuda_memory>(device, stream),
           stream};

@@ -1,6 +1,7 @@
 #include "cuda_memory.hpp"
 
 #include "device/runtime.hpp"
+#include "sirfp/expects.hpp"
 
 namespace sirfp {
 
@@ -9,7 +10,13 @@ void* cuda_memory::allocate(std::size_t bytes) {
   return device::allocate(bytes, stream_);
 }
 
-void cuda_memory::deallocate(void* pointer, std::size_t) noexcept { device::release(pointer, stream_); }
+void cuda_memory::deallocate(void* pointer, std::size_t) noexcept {
+  try {
+    const device::device_scope scope(device_);
+    device::release(pointer, stream_);
+  } catch (const failure&) {  // NOLINT(bugprone-empty-catch): the device is lost, and the memory with it
+  }
+}
 
 void cuda_memory::zero(void* pointer, std::size_t bytes) {
   const device::device_scope scope(device_);

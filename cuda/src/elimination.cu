@@ -209,8 +209,8 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(most_threads)
     device::block_barrier();
     const unsigned m = *taken;
     if (m >= static_cast<unsigned>(count)) return;
+    // Every matrix has a step and every step a barrier, so `taken` has been read by all when it is written again.
     eliminate_one<Rounds>(jobs[m], degrees, results, slots);
-    device::block_barrier();  // everyone is done with `taken` and the slots
   }
 }
 

@@ -27,6 +27,14 @@ TEST(edge_score_splits, large_maps) {
   expect_as_reference({{1, 33, 65, 70}, dtype::f16, layout::nhwc});
 }
 
+TEST(edge_score_splits, patches_at_every_end) {
+  for (const std::int64_t height : {1, 2, 15, 16, 17, 31, 32, 33})
+    for (const std::int64_t width : {1, 3, 4, 5, 7, 8, 9}) {
+      expect_as_reference({{1, 3, height, width}});
+      expect_as_reference({{1, 3, height, width}, dtype::f16, layout::padded_nhwc});
+    }
+}
+
 TEST(edge_score_splits, many_small_maps) {
   EXPECT_GT(plan_edge_score(2, 300, 7, 7, 49, 1).channels_abreast, 1);
   expect_as_reference({{2, 300, 7, 7}});

@@ -1,19 +1,20 @@
 // The emulator can fail: each kernel here is right until a fault is put in, and each fault is caught.
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include <algorithm>
 #include <numeric>
 
 #include "device/launch.cuh"
 #include "device/mma.cuh"
 #include "device/numbers.cuh"
 #include "device/shared.cuh"
+#include "device/warp.cuh"
 #include "device_array.hpp"
 
 namespace sirfp::test {
 namespace {
 
-enum class fault { none, race, tail, fragment };
+enum class fault { none, race, slots, tail, fragment };
 
 // Sums of neighbours at the distance of half a block, by way of shared memory; the block goes round, so that two barriers are needed.
 template <fault Fault>
@@ -50,6 +51,48 @@ TEST(mutation, a_missing_barrier_is_seen_under_every_seed) {
     EXPECT_TRUE(exchange_is_right<fault::none>()) << "seed " << seed;
     EXPECT_FALSE(exchange_is_right<fault::race>()) << "seed " << seed;
   }
+  emulator::set_seed(1);
+}
+
+// A maximum over the block at every step by one barrier, as the elimination has it: the slots of a step may be written again only behind
+// the next barrier, hence two sets of them. With one, only a warp that runs far ahead shows the fault.
+template <fault Fault>
+SIRFP_KERNEL steps_kernel(int steps, int* out) {
+  auto* const slots = device::shared_array<int>();  // [2][32]
+  for (int t = 0; t < steps; ++t) {
+    int* const slot = slots + (Fault == fault::slots ? 0 : t % 2 * device::warp_size);
+    const int mine = device::warp_max((t * 29 + device::thread_index() * 7) % 101);
+    if (device::lane_index() == 0) slot[device::warp_index()] = mine;
+    device::block_barrier();
+    const int best = device::warp_max(device::lane_index() < device::block_warps() ? slot[device::lane_index()] : 0);
+    out[t * device::block_threads() + device::thread_index()] = best;
+  }
+}
+
+template <fault Fault>
+bool steps_are_right() {
+  constexpr int threads = 96;
+  constexpr int steps = 40;
+  const device_array<int> to(threads * steps, nullptr);
+  device::launch({"steps", 1, threads, 2 * 32 * sizeof(int)}, nullptr, steps_kernel<Fault>, steps, to.data());
+  const std::vector<int> got = to.to_host_sync();
+  for (int t = 0; t < steps; ++t) {
+    int best = 0;
+    for (int k = 0; k < threads; ++k) best = std::max(best, (t * 29 + k * 7) % 101);
+    for (int k = 0; k < threads; ++k)
+      if (got[static_cast<std::size_t>(t * threads + k)] != best) return false;
+  }
+  return true;
+}
+
+TEST(mutation, slots_used_again_too_soon_are_seen) {
+  int seen = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    emulator::set_seed(seed);
+    EXPECT_TRUE(steps_are_right<fault::none>()) << "seed " << seed;
+    seen += steps_are_right<fault::slots>() ? 0 : 1;
+  }
+  EXPECT_GE(seen, 15) << "of 20 seeds";
   emulator::set_seed(1);
 }
 

@@ -18,6 +18,8 @@ int device_count() { return 1; }
 // A small GPU, so that grids are smaller than the work and persistent loops go round.
 device_facts facts_of(int) { return {80, 3, 2048, 163 << 10, 164 << 10, 40 << 20}; }
 
+void keep_pool(int) {}
+
 device_scope::device_scope(int device) { SIRFP_EXPECTS(device == 0, "device ", device, ": there is 1"); }
 device_scope::~device_scope() = default;
 

@@ -48,6 +48,7 @@ scheduler::scheduler(const grid_shape& shape, const std::function<void()>& body,
     : shape_(shape), body_(body), seed_(seed), random_(seed), to_start_(static_cast<std::size_t>(shape.blocks)) {
   if (running != nullptr) throw kernel_error("kernel " + shape.name + ": launched from a kernel");
   running = this;
+  loyalty_ = 1 + static_cast<int>(random_.below(10));
   std::iota(to_start_.begin(), to_start_.end(), 0);
   for (std::size_t k = to_start_.size(); k > 1; --k) std::swap(to_start_[k - 1], to_start_[random_.below(k)]);
 }
@@ -66,12 +67,13 @@ std::string scheduler::where() const {
 }
 
 void scheduler::start_block() {
-  auto block = std::make_unique<thread_block>();
+  auto block = std::make_unique<resident_block>();
   block->index = to_start_.back();
   to_start_.pop_back();
   block->shared = guarded_memory(shape_.shared_bytes, next_poison());
   block->waiting_lanes.assign(static_cast<std::size_t>(shape_.threads + 31) / 32, 0);
   block->left = shape_.threads;
+  block->warps.resize(block->waiting_lanes.size());
   auto& idle = idle_fibers();
   for (int index = 0; index < shape_.threads; ++index) {
     if (idle.empty()) idle.push_back(std::make_unique<fiber_thread>());
@@ -80,8 +82,9 @@ void scheduler::start_block() {
     static_cast<emulated_thread&>(*thread) = {};
     thread->home = block.get();
     thread->index = index;
+    thread->warp = &block->warps[static_cast<std::size_t>(index / 32)];
     block->threads.push_back(thread);
-    ready_.push_back(thread);
+    make_ready(thread);
   }
   resident_.push_back(std::move(block));
 }
@@ -89,6 +92,7 @@ void scheduler::start_block() {
 void scheduler::finish_block(thread_block& block) {
   if (!block.shared.intact())
     throw kernel_error(where() + ": wrote beyond its shared memory of " + std::to_string(shape_.shared_bytes) + " bytes");
+  favourite_ = nullptr;  // it may have been one of the block's
   for (emulated_thread* thread : block.threads) idle_fibers().emplace_back(static_cast<fiber_thread*>(thread));
   std::erase_if(resident_, [&](const auto& each) { return each.get() == &block; });
 }
@@ -99,10 +103,7 @@ void scheduler::run() {
     while (!to_start_.empty() && resident_.size() < at_once) start_block();
     if (ready_.empty()) report_deadlock();
     finished_ = nullptr;
-    const std::size_t pick = random_.below(ready_.size());
-    current_ = ready_[pick];
-    ready_[pick] = ready_.back();
-    ready_.pop_back();
+    current_ = take_next();
     program_stack().switch_to(current_->stack);
     if (error_) std::rethrow_exception(error_);
     if (finished_ != nullptr) finish_block(*finished_);
@@ -110,14 +111,35 @@ void scheduler::run() {
   }
 }
 
+void scheduler::make_ready(fiber_thread* thread) {
+  ready_warp& warp = *thread->warp;
+  if (warp.lanes.empty()) {
+    warp.position = ready_.size();
+    ready_.push_back(&warp);
+  }
+  warp.lanes.push_back(thread);
+}
+
+fiber_thread* scheduler::take_next() {
+  const bool leaves = (random_.next() >> (64 - loyalty_)) == 0;
+  if (leaves || favourite_ == nullptr || favourite_->lanes.empty()) favourite_ = ready_[random_.below(ready_.size())];
+  std::vector<fiber_thread*>& lanes = favourite_->lanes;
+  std::swap(lanes[random_.below(lanes.size())], lanes.back());
+  fiber_thread* const next = lanes.back();
+  lanes.pop_back();
+  if (lanes.empty()) {
+    ready_.back()->position = favourite_->position;
+    ready_[favourite_->position] = ready_.back();
+    ready_.pop_back();
+  }
+  return next;
+}
+
 // From the current thread, which is asleep, ready again or done, to any other that is ready; else back to the program.
 void scheduler::go_on() {
   fiber& from = current_->stack;
   if (ready_.empty() || finished_ != nullptr || error_) return from.switch_to(program_stack());
-  const std::size_t pick = random_.below(ready_.size());
-  current_ = ready_[pick];
-  ready_[pick] = ready_.back();
-  ready_.pop_back();
+  current_ = take_next();
   from.switch_to(current_->stack);
 }
 
@@ -134,8 +156,8 @@ void scheduler::run_thread() {
 
 void scheduler::may_switch() {
   if ((random_.next() >> 62) != 0) return;  // one time in four
-  fiber_thread* self = current_;
-  ready_.push_back(self);
+  make_ready(current_);
+  favourite_ = ready_[random_.below(ready_.size())];
   go_on();
 }
 
@@ -147,7 +169,7 @@ void scheduler::sleep(const char* waits_for, site where) {
 
 void scheduler::wake(emulated_thread& thread) {
   thread.waits_for = nullptr;
-  ready_.push_back(static_cast<fiber_thread*>(&thread));
+  make_ready(static_cast<fiber_thread*>(&thread));
 }
 
 bool scheduler::last_at_grid_barrier() noexcept { return ++at_grid_barrier_ == shape_.blocks * shape_.threads; }

@@ -29,11 +29,24 @@ class random_order {
   std::uint64_t state_ = 1;
 };
 
+// The lanes of a warp that can run.
+struct ready_warp {
+  std::vector<struct fiber_thread*> lanes;
+  std::size_t position = 0;  // among the warps that have some
+};
+
 struct fiber_thread : emulated_thread {
   fiber_thread();
   fiber stack;
+  ready_warp* warp = nullptr;
 };
 
+struct resident_block : thread_block {
+  std::vector<ready_warp> warps;
+};
+
+// A favourite warp runs until nobody in it can or the dice say otherwise, so that some warps are far ahead of others, as on a GPU: threads
+// drawn evenly would stay abreast, and hide what a second set of slots or a second barrier is there for. The launch draws how loyal it is.
 class scheduler {
  public:
   scheduler(const grid_shape& shape, const std::function<void()>& body, std::uint64_t seed);
@@ -56,6 +69,8 @@ class scheduler {
   void start_block();
   void finish_block(thread_block& block);
   void go_on();
+  void make_ready(fiber_thread* thread);
+  fiber_thread* take_next();
   [[noreturn]] void report_deadlock() const;
 
   const grid_shape& shape_;
@@ -63,8 +78,10 @@ class scheduler {
   std::uint64_t seed_;
   random_order random_;
   std::vector<std::int64_t> to_start_;
-  std::vector<std::unique_ptr<thread_block>> resident_;
-  std::vector<fiber_thread*> ready_;
+  std::vector<std::unique_ptr<resident_block>> resident_;
+  std::vector<ready_warp*> ready_;  // those with lanes
+  ready_warp* favourite_ = nullptr;
+  int loyalty_ = 0;  // the favourite changes once in 2^loyalty draws
   fiber_thread* current_ = nullptr;
   std::int64_t at_grid_barrier_ = 0;
   thread_block* finished_ = nullptr;

@@ -1,5 +1,5 @@
 // Every way to compute on this machine: the reference, the cpu backend with each instruction set and several threads, and the cuda backend,
-// here its kernels under the emulator.
+// under the emulator or (gpu_*_test) on a GPU.
 #pragma once
 
 #include <cstdlib>
@@ -52,6 +52,8 @@ inline std::vector<named_context> all_backends() {
 #ifdef SIRFP_EMULATED_CUDA
   all.push_back(
       {"cuda, emulated with seed " + std::to_string(emulator::seed()), cuda_context(0, nullptr, make_thread_pool(1)), false, true, true});
+#elif defined(SIRFP_GPU_TESTS)
+  all.push_back({"cuda", make_context("cuda"), false, true});
 #endif
   return all;
 }

@@ -6,6 +6,7 @@
 #include "qualifiers.cuh"
 #ifdef __CUDACC__
 #include "cuda_error.hpp"
+#include "sirfp/expects.hpp"
 #else
 #include "emulator/grid.hpp"
 #endif
@@ -16,6 +17,7 @@ namespace sirfp::device {
 template <class... Parameters, class... Arguments>
 void launch(const launch_shape& shape, void* stream, void (*kernel)(Parameters...), Arguments... arguments) {
   if (shape.blocks == 0) return;
+  if (shape.blocks > INT32_MAX) throw failure(text("kernel ", shape.name, ": ", shape.blocks, " blocks, a launch takes 2^31 - 1"));
   if (shape.shared_bytes > 48 << 10)  // above this a kernel has to ask
     check_cuda(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
                                     static_cast<int>(shape.shared_bytes)),

@@ -28,7 +28,7 @@ SIRFP_DEVICE std::uint32_t float_to_bits(float value) { return __float_as_uint(v
 SIRFP_DEVICE std::uint64_t double_to_bits(double value) { return static_cast<std::uint64_t>(__double_as_longlong(value)); }
 SIRFP_DEVICE double bits_to_double(std::uint64_t bits) { return __longlong_as_double(static_cast<long long>(bits)); }
 SIRFP_DEVICE float to_float(f16 value) { return __half2float(__ushort_as_half(value.bits)); }
-SIRFP_DEVICE f16 round_to_f16(float value) { return {__half_as_ushort(__float2half_rn(value))}; }
+SIRFP_DEVICE f16 round_to_f16(float value) { return {__half_as_ushort(__float2half_rn(value))}; }  // nearest even
 // Rounded by themselves: never contracted into a fused multiply-add.
 SIRFP_DEVICE double multiply_rounded(double a, double b) { return __dmul_rn(a, b); }
 SIRFP_DEVICE double add_rounded(double a, double b) { return __dadd_rn(a, b); }

@@ -2,6 +2,8 @@
 
 #include <cuda_runtime_api.h>
 
+#include <cstdint>
+
 #include "cuda_error.hpp"
 #include "sirfp/expects.hpp"
 
@@ -41,6 +43,13 @@ device_facts facts_of(int device) {
       .shared_bytes_per_multiprocessor = attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor, device),
       .l2_bytes = attribute(cudaDevAttrL2CacheSize, device),
   };
+}
+
+void keep_pool(int device) {
+  cudaMemPool_t pool = nullptr;
+  SIRFP_CHECK_CUDA(cudaDeviceGetDefaultMemPool(&pool, device));
+  std::uint64_t all = UINT64_MAX;
+  SIRFP_CHECK_CUDA(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &all));
 }
 
 device_scope::device_scope(int device) {

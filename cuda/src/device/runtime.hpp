@@ -11,6 +11,9 @@ namespace sirfp::device {
 int device_count();  // 0 without a driver or a device
 device_facts facts_of(int device);
 
+// What is given back stays in the device's pool for the next allocation, instead of going to the driver at every wait.
+void keep_pool(int device);
+
 // Makes a device the current one of this thread, and the former again.
 class device_scope {
  public:
