@@ -1,4 +1,4 @@
-// The launches of the Gram kernels; gram.cpp puts them in order.
+// The launches of the Gram kernels; gram.cu puts them in order.
 #pragma once
 
 #include <cstdint>

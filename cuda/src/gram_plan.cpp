@@ -19,14 +19,14 @@ gram_recipe recipe_for(const gram_request& request) {
   return request.contiguous_pixels && request.aligned ? gram_recipe::copied : gram_recipe::native;
 }
 
+// What lies in shared memory: queue, ranges, planes (gram_split.cu) or stages (gram_copied.cu), each on a line of 128 bytes.
 std::size_t shared_bytes_for(gram_recipe recipe, int side) {
-  const auto rows = static_cast<std::size_t>(2 * side);
-  const std::size_t planes = rows * (recipe == gram_recipe::copied  ? stages * native_pixels * 2
-                                     : recipe == gram_recipe::split ? split_pixels * 4
-                                                                    : split_pixels * 2);
-  constexpr std::size_t queue_bytes = 16;
+  constexpr std::size_t fixed = 16 + 128;
   constexpr std::size_t range_bytes = 24;  // scale, limits, peak and inverse scale of a channel (gram_range.cuh)
-  return queue_bytes + (recipe == gram_recipe::split ? rows * range_bytes + 16 : 0) + planes + 128;
+  const std::size_t rows = 2 * static_cast<std::size_t>(side);
+  if (recipe == gram_recipe::copied) return fixed + rows * stages * native_pixels * 2;
+  if (recipe == gram_recipe::native) return fixed + rows * split_pixels * 2;
+  return fixed + rows * (split_pixels * 4 + range_bytes) + 16;
 }
 
 device::launch_shape shape_for(gram_recipe recipe, const device_gram_plan& plan, const device_facts& facts) {
