@@ -1,8 +1,7 @@
-#include "gram.hpp"
-
 #include <algorithm>
 
 #include "device_array.hpp"
+#include "gram.hpp"
 #include "gram_kernels.hpp"
 #include "gram_passes.hpp"
 #include "gram_plain.hpp"

@@ -3,8 +3,8 @@
 //                     similarity  R_ij += G_ij / (n_i n_j)            moments  S_ij += G_ij - r_i r_j / W + (W' W / (W' + W)) d_i d_j
 //                   with G the sum of the ranges and W' the weight of the images before
 // Tile              totals: a warp a channel. finish: a thread an entry of a tile, or 8 where there are several ranges
-// Shared/registers  finish 2 KiB where ranges are shared out
-// Traffic           8 bytes an entry of each slot, 16 of the state: 2 (C + side)^2 * 8 bytes an image and range
+// Shared/registers  finish 2 KiB where ranges are shared out; 42 registers
+// Traffic           8 bytes an entry of each slot, 16 of the state once a group of images
 // Accumulates in    fp64
 // Order             ranges as a fixed tree, images ascending: the same bits on every GPU
 // Needs             nothing
