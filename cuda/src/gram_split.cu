@@ -1,13 +1,11 @@
 // Computes          per unit: slot = Y Y^T of a tile over a pixel range, y = sqrt(w) (x - shift) (or x alone), and the sums of its channels
 // Tile              64 or 128 channels square, 4 or 8 warps of side / 2 x 32, 32 pixels a stage, one stage in shared memory, the next in
 //                   registers
-// Shared/registers  planes of 64 bytes a row and term, 16 KiB (32 KiB), and 3 KiB (6 KiB) of ranges; 190 (216) registers with two terms,
-// which
-//                   allow 2 blocks (1) on a multiprocessor; no spills
+// Shared/registers  planes of 64 bytes a row and term, 16 KiB (32 KiB), and 3 KiB (6 KiB) of ranges; 190 (216) registers with two
+//                   terms, which allow 2 blocks (1) on a multiprocessor; no spills
 // Traffic           minimum: the map once; a tile row reads it once: C / side times in all, of which all but one should hit L2
-// Accumulates in    tensor cores within 16 pixels (3 links; 2 and 32 pixels with one term), fp32 between them, fp64 after 4,096 pixels. Two
-// f16 terms of a channel's own
-//                   power of two (gram_range.cuh): 22 bits, three products
+// Accumulates in    tensor cores within 16 pixels (3 links; one term: 32 pixels, 2 links), fp32 between them, fp64 after 4,096 pixels.
+//                   Two f16 terms under a channel's own power of two (gram_range.cuh): 22 bits, three products
 // Order             pixels ascending within a range, ranges and images in gram_finish.cu: fixed by the shape alone
 // Needs             any strides; 16-byte loads where a channel's pixels are in a row and aligned
 // Measured          not yet measured
