@@ -1,7 +1,7 @@
 // Computes          per unit: slot = X X^T of a tile over a pixel range, and sum |x| of its channels; 16-bit values as they are
 // Tile              64 or 128 channels square, 4 or 8 warps of side / 2 x 32, 64 pixels a stage, 3 stages
-// Shared/registers  3 stages of 128 bytes a row, 48 KiB (96 KiB); 163 (203) registers, which allow 3 blocks (1) on a multiprocessor; no
-// spills Traffic           minimum: the map once; a tile row reads it once: C / side times in all, of which all but one should hit L2
+// Shared/registers  3 stages of 128 bytes a row, 48 KiB (96 KiB); 163 (203) registers, so 3 blocks (1) on a multiprocessor; no spills
+// Traffic           minimum: the map once; a tile row reads it once: C / side times in all, of which all but one should hit L2
 // Accumulates in    tensor cores within a stage (4 links), fp32 between stages, fp64 after 4,096 pixels. Products are exact
 // Order             pixels ascending within a range, ranges and images in gram_finish.cu: fixed by the shape alone
 // Needs             pixels in a row, 16-byte aligned data, image and channel strides; sm_80 (cp.async)

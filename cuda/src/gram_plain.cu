@@ -1,7 +1,6 @@
 // Computes          norms, means and the weighted Gram matrix of a batch, scaled per image (similarity) or centred (moments)
-// Tile              sums: a block of 128 threads a channel. Gram: a block of 256 threads 32 x 32 channel pairs of the lower triangle, 2 x 2
-// a
-//                   thread, 32 pixels staged at a time
+// Tile              sums: a block of 128 threads a channel. Gram: a block of 256 threads 32 x 32 channel pairs of the lower triangle,
+//                   2 x 2 a thread, 32 pixels staged at a time
 // Shared/registers  sums 8 bytes a warp; Gram 16.5 KiB
 // Traffic           the map is read once for the sums and once for every row and column of tiles: about C / 32 times. No more than correct
 // Accumulates in    fp64 from the first product on, so that no finite input leaves the range
