@@ -2,13 +2,15 @@
 #pragma once
 
 #include "sirfp/backend.hpp"
+#include "sirfp/cuda_options.hpp"
 #include "sirfp/device_facts.hpp"
 
 namespace sirfp {
 
 class cuda_backend final : public backend {
  public:
-  cuda_backend(int device, const device_facts& facts) noexcept : device_(device), facts_(facts) {}
+  cuda_backend(int device, const device_facts& facts, const cuda_options& options) noexcept
+      : device_(device), facts_(facts), options_(options) {}
   std::string_view name() const noexcept override { return "cuda"; }
   memory_space space() const noexcept override { return memory_space::cuda; }
   std::int64_t note_words() const noexcept override;
@@ -26,6 +28,7 @@ class cuda_backend final : public backend {
  private:
   int device_;
   device_facts facts_;
+  cuda_options options_;
 };
 
 }  // namespace sirfp

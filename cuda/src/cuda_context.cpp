@@ -9,7 +9,7 @@
 
 namespace sirfp {
 
-context cuda_context(int device, void* stream, std::shared_ptr<executor> threads) {
+context cuda_context(int device, void* stream, std::shared_ptr<executor> threads, const cuda_options& options) {
   const int count = device::device_count();
   SIRFP_EXPECTS(count > 0, "backend cuda: no GPU, or no driver for it");
   SIRFP_EXPECTS(device >= 0 && device < count, "backend cuda: device ", device, ", expected 0 to ", count - 1);
@@ -18,7 +18,8 @@ context cuda_context(int device, void* stream, std::shared_ptr<executor> threads
                 ", expected at least 8.0");
   device::keep_pool(device);
   if (!threads) threads = make_thread_pool(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
-  return {std::make_shared<cuda_backend>(device, facts), std::move(threads), std::make_shared<cuda_memory>(device, stream), stream};
+  return {std::make_shared<cuda_backend>(device, facts, options), std::move(threads), std::make_shared<cuda_memory>(device, stream),
+          stream};
 }
 
 }  // namespace sirfp

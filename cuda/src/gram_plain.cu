@@ -1,7 +1,6 @@
 // Computes          norms, means and the weighted Gram matrix of a batch, scaled per image (similarity) or centred (moments)
-// Tile              sums: a block of 128 threads a channel. Gram: a block of 256 threads 32 x 32 channel pairs of the lower triangle, 2 x 2
-// a
-//                   thread, 32 pixels staged at a time
+// Tile              sums: a block of 128 threads a channel. Gram: a block of 256 threads 32 x 32 channel pairs of the lower triangle,
+//                   2 x 2 a thread, 32 pixels staged at a time
 // Shared/registers  sums 8 bytes a warp; Gram 16.5 KiB
 // Traffic           the map is read once for the sums and once for every row and column of tiles: about C / 32 times. No more than correct
 // Accumulates in    fp64 from the first product on, so that no finite input leaves the range
@@ -11,6 +10,7 @@
 #include "device/launch.cuh"
 #include "device/shared.cuh"
 #include "device/warp.cuh"
+#include "device_array.hpp"
 #include "feature_reader.cuh"
 #include "gram_plain.hpp"
 #include "notes.cuh"
@@ -180,8 +180,6 @@ void launch_gram(const feature_view& features, const pixel_weights& weights, con
   });
 }
 
-}  // namespace
-
 void launch_norms(const feature_view& features, const pixel_weights& weights, double epsilon, const gram_target& target,
                   double* inverse_norms, void* stream) {
   with_reader(features, [&]<class Element>(const feature_reader<Element>& reader) {
@@ -191,6 +189,7 @@ void launch_norms(const feature_view& features, const pixel_weights& weights, do
   });
 }
 
+// mean[c] = sum w x / sum w over the batch (0 where the weight is 0), and the weight into the notes; notes bad features and weights.
 void launch_means(const feature_view& features, const pixel_weights& weights, const gram_target& target, double* mean, void* stream) {
   with_reader(features, [&]<class Element>(const feature_reader<Element>& reader) {
     device::launch({"means_plain", features.channels, sum_threads, sum_threads / 32 * sizeof(double)}, stream, means_kernel<Element>,
@@ -198,14 +197,17 @@ void launch_means(const feature_view& features, const pixel_weights& weights, co
   });
 }
 
-void launch_scaled_gram(const feature_view& features, const pixel_weights& weights, const double* inverse_norms, const gram_target& target,
-                        void* stream) {
-  launch_gram(features, weights, scaling{inverse_norms, features.channels}, target.matrix, stream);
-}
+}  // namespace
 
-void launch_centred_gram(const feature_view& features, const pixel_weights& weights, const double* mean, const gram_target& target,
-                         void* stream) {
-  launch_gram(features, weights, centring{mean}, target.matrix, stream);
+void form_plain_gram(const feature_view& features, const pixel_weights& weights, const gram_target& target, void* stream) {
+  if (target.mean != nullptr) {
+    launch_means(features, weights, target, target.mean, stream);
+    launch_gram(features, weights, centring{target.mean}, target.matrix, stream);
+    return;
+  }
+  const device_array<double> norms(features.images * features.channels, stream);
+  launch_norms(features, weights, target.epsilon, target, norms.data(), stream);
+  launch_gram(features, weights, scaling{norms.data(), features.channels}, target.matrix, stream);
 }
 
 }  // namespace sirfp

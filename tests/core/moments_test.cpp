@@ -262,7 +262,10 @@ TEST(moments, values_beyond_the_range_of_fp32_products) {
       for (std::int64_t p = 0; p < 15; ++p) data.map.set(1, c, p, 3e25 * std::cos(static_cast<double>(3 * c + p)));
     const moments exact = two_pass<double>(data);
     for (const named_context& backend : all_backends())
-      EXPECT_LE(error_of(moments_sync(accumulated(backend.ctx, data)).covariance, exact.covariance, channels).worst, 1e-10) << backend.name;
+      // the cpu backend takes such images in doubles; the cuda backend scales each channel, and keeps what it keeps at any size
+      EXPECT_LE(error_of(moments_sync(accumulated(backend.ctx, data)).covariance, exact.covariance, channels).worst,
+                backend.deferred ? 4 * single_epsilon : 1e-10)
+          << backend.name;
   }
 }
 

@@ -4,12 +4,13 @@
 #include <memory>
 
 #include "sirfp/context.hpp"
+#include "sirfp/cuda_options.hpp"
 
 namespace sirfp {
 
 // Computes on `stream` (a cudaStream_t, the caller's; null: the default stream) of the device, memory from the device's stream-ordered
 // pool. Everything made with the context (states, buffers) must be gone before the stream is. Throws invalid_argument where there is no
 // such device, or no device or driver at all. What has no kernel yet (the joint elimination) runs on the host with `threads`.
-context cuda_context(int device = 0, void* stream = nullptr, std::shared_ptr<executor> threads = nullptr);
+context cuda_context(int device = 0, void* stream = nullptr, std::shared_ptr<executor> threads = nullptr, const cuda_options& options = {});
 
 }  // namespace sirfp

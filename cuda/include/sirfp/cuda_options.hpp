@@ -1,0 +1,18 @@
+// What a caller may ask of the cuda backend beyond what every backend takes.
+#pragma once
+
+#include <cstdint>
+
+namespace sirfp {
+
+enum class gram_precision : std::uint8_t {
+  standard,  // tensor cores: 16-bit values as they are, fp32 and weighted or centred values as two f16 terms (22 bits); fp32 sums, then
+             // fp64
+  strict     // fp64 from the first product on, without tensor cores: slow, for comparison
+};
+
+struct cuda_options {
+  gram_precision precision = gram_precision::standard;
+};
+
+}  // namespace sirfp
