@@ -60,7 +60,10 @@ at::Tensor selection_of(const std::vector<std::int64_t>& kept, std::int64_t chan
 
 // The error of a fit exceeds the least possible by about one part in as many: 32 gave 2% less output error than 16, and 8 gave 7% more
 // (DeepLabV3+-R18 at 0.1 of its FLOPs), at half and double the time of the sums.
-constexpr std::int64_t pixels_per_unknown = 16;
+constexpr std::int64_t pixels_per_unknown = 12;
+// Where the images have fewer than this, the fit would follow their noise, and one prediction a site serves better.
+constexpr std::int64_t least_pixels_per_unknown = 8;
+constexpr std::int64_t most_waiting_bytes = std::int64_t{32} << 20U;  // of one consumer's patches
 
 // Where the sweep stops: sites that are first read by one operator.
 struct stop {
@@ -123,11 +126,19 @@ class sweep {
     return stops;
   }
 
+  // Patches wait until there are enough of them: adding to the sums passes over a matrix of (channels x taps)^2 numbers.
+  struct window_sums {
+    tap_window window;
+    std::vector<at::Tensor> waiting;  // [rows, pixels]
+    std::int64_t waiting_bytes = 0;
+    moments_state sums;
+  };
+
   // Of a site: its kept positions in the cut network, followed by all positions in the original (for readers of single pixels); and for
   // each reader that looks through a window, what its taps see in the cut network, followed by what it gives in the original.
   struct site_sums {
     moments_state pixels;
-    std::map<const consumer*, moments_state> windows;
+    std::map<const consumer*, window_sums> windows;
   };
 
   std::vector<site_sums> side_by_side(const stop& here, const std::vector<stop::reading>& readings) {
@@ -142,6 +153,8 @@ class sweep {
       for (std::size_t r = 0; r < readings.size(); ++r) add_images(readings[r], batch, image, sums[r]);
       image += static_cast<std::uint64_t>(batch[original].input(readings.front().input).size(0));
     });
+    for (site_sums& site : sums)
+      for (auto& [reader, window] : site.windows) add_waiting(window);
     return sums;
   }
 
@@ -151,15 +164,23 @@ class sweep {
     const at::Tensor positions = at::tensor(kept_positions(site.layout, mask_), at::kLong);
     const at::Tensor d = batch[original].input(reading.input).narrow(site.axis, site.first, count);
     const at::Tensor z = batch[cut].input(reading.input).narrow(site.axis, site.first, count).index_select(site.axis, positions);
-    bool pixels = false;
+    if (first_image == 0) choose_windows(site, d, z, sums);
+    for (auto& [reader, window] : sums.windows)
+      for (std::int64_t n = 0; n < d.size(0); ++n) add_window(*reader, window, d[n], z[n], first_image + static_cast<std::uint64_t>(n));
+    const auto by_pixels = [&](const consumer& reader) { return can_fit(reader) && !sums.windows.contains(&reader); };
+    if (std::ranges::any_of(site.consumers, by_pixels)) add_pixels(at::cat({z, d}, site.axis), site.axis, sums.pixels);
+  }
+
+  // Which readers are fitted tap by tap: convolutions with a window and pixels enough.
+  void choose_windows(const consumer_site& site, const at::Tensor& d, const at::Tensor& z, site_sums& sums) const {
     for (const consumer& reader : site.consumers) {
-      if (const auto window = fitted_window(reader))
-        for (std::int64_t n = 0; n < d.size(0); ++n)
-          add_window(reader, *window, d[n], z[n], first_image + static_cast<std::uint64_t>(n), sums.windows[&reader]);
-      else
-        pixels = pixels || can_fit(reader);
+      const op_value& weight = captured_.ops.values.at(static_cast<std::size_t>(reader.weight));
+      const auto window = window_of(captured_.ops.ops.at(static_cast<std::size_t>(reader.op)), reader, weight.shape);
+      if (!options_.by_taps || !can_fit(reader) || !window || window->taps() == 1 || d.dim() != 4) continue;
+      const auto [height, width] = window->output(d.size(2), d.size(3));
+      const bool enough = options_.images == 0 || options_.images * height * width >= least_pixels_per_unknown * z.size(1) * window->taps();
+      if (enough && z.size(1) > 0) sums.windows[&reader].window = *window;
     }
-    if (pixels) add_pixels(at::cat({z, d}, site.axis), site.axis, sums.pixels);
   }
 
   void add_pixels(at::Tensor both, std::int64_t axis, moments_state& sums) const {
@@ -172,16 +193,25 @@ class sweep {
   }
 
   // One image, at a share of its pixels: a row of the weight has as many unknowns as the cut network's taps see numbers.
-  void add_window(const consumer& reader, const tap_window& window, const at::Tensor& d, const at::Tensor& z, std::uint64_t image,
-                  moments_state& sums) const {
+  void add_window(const consumer& reader, window_sums& into, const at::Tensor& d, const at::Tensor& z, std::uint64_t image) const {
+    const tap_window& window = into.window;
     const auto [height, width] = window.output(d.size(1), d.size(2));
+    if (height * width == 0) return;
     const std::int64_t unknowns = z.size(0) * window.taps();
-    if (height * width == 0 || unknowns == 0) return;
     const std::int64_t wanted = options_.images > 0 ? pixels_per_unknown * unknowns / options_.images + 1 : height * width;
     const at::Tensor pixels = pixel_sample(height, width, wanted).positions(image);
     const at::Tensor weight = block_of(tensor_of(net_, captured_, reader.weight), reader).flatten(1).to(at::kFloat);
     const at::Tensor given = at::matmul(weight, patches(d.to(at::kFloat), window, pixels));
-    add_pixels(at::cat({patches(z.to(at::kFloat), window, pixels), given}).unsqueeze(0), 1, sums);
+    into.waiting.push_back(at::cat({patches(z.to(at::kFloat), window, pixels), given}));
+    into.waiting_bytes += static_cast<std::int64_t>(into.waiting.back().nbytes());
+    if (into.waiting_bytes >= most_waiting_bytes) add_waiting(into);
+  }
+
+  void add_waiting(window_sums& window) const {
+    if (window.waiting.empty()) return;
+    add_pixels(at::cat(window.waiting, 1).unsqueeze(0), 1, window.sums);
+    window.waiting.clear();
+    window.waiting_bytes = 0;
   }
 
   bool is_shared(const consumer& reader) const {
@@ -189,13 +219,6 @@ class sweep {
   }
   bool can_fit(const consumer& reader) const {
     return !is_shared(reader) && readings_.sink_of(reader.weight).type != offset_sink::kind::none;
-  }
-  // The window of a reader that is fitted tap by tap.
-  std::optional<tap_window> fitted_window(const consumer& reader) const {
-    if (!options_.by_taps || !can_fit(reader)) return std::nullopt;
-    const op_value& weight = captured_.ops.values.at(static_cast<std::size_t>(reader.weight));
-    const auto window = window_of(captured_.ops.ops.at(static_cast<std::size_t>(reader.op)), reader, weight.shape);
-    return window && window->taps() > 1 ? window : std::nullopt;
   }
 
   void refit_stop(const stop& here, const std::vector<stop::reading>& readings) {
@@ -219,7 +242,7 @@ class sweep {
           result_.notes.push_back(text(weight.name, " is not refitted: ", is_shared(reader) ? "several operators read it" : sink.problem));
         zero_positions(changed, reader, removed_positions(site.layout, mask_));
       } else if (const auto found = sums.windows.find(&reader); found != sums.windows.end()) {
-        refit_window(reader, moments_sync(found->second), kept, changed);
+        refit_window(reader, moments_sync(found->second.sums), kept, changed);
       } else {
         refit_pixels(reader, *shared_map, kept, changed);
       }
