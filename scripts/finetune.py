@@ -5,6 +5,7 @@ that was interrupted is all that is lost.
 """
 
 import argparse
+import hashlib
 import json
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import time
 
 import machine
 from camvid import NETWORKS, PRESETS, ROOT, Study, shared
-from program import sirfp
+from program import PROGRAM, sirfp
 
 WORK = ROOT / "build" / "finetune"
 PAGE = ROOT / "docs" / "results" / "finetune.md"
@@ -20,7 +21,7 @@ FRACTIONS = (0.3, 0.15)
 
 
 def row(study: Study, preset: str, fraction: float, epochs: int) -> dict:
-    stem = WORK / f"{preset}-{fraction}-{epochs}"
+    stem = WORK / f"{preset}-{fraction}-{epochs}-{hashlib.sha256(PROGRAM.read_bytes()).hexdigest()[:12]}"
     kept = stem.with_name(stem.name + ".json")
     if kept.exists():
         return json.loads(kept.read_text())

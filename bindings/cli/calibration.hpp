@@ -16,6 +16,10 @@ struct calibration_options {
   adapter::observe_options observe;
   c10::ScalarType compute = c10::kFloat;  // type of the forward passes; the sums are fp64 always
   bool exact = false;                     // products in fp64 too, by the reference backend's plain loops
+  // All alike: none left out, none of weight 0.
+  bool sees_every_pixel() const noexcept {
+    return observe.sample_pixels == 1 && observe.pixel_weights == adapter::observe_options::weighting::uniform;
+  }
 };
 
 struct calibration_arguments {

@@ -54,8 +54,9 @@ void plan_command(const plan_arguments& arguments) {
   expect_prunable(opened);
   expect_backbone(opened, chosen.ranking.backbone);
   const json observed = part_of(state.options, "observe", arguments.state);
-  SIRFP_EXPECTS(!chosen.lossless || (observed.value("exact", false) && observed.value("sample_pixels", 1.0) == 1), arguments.state,
-                ": its sums are not exact enough for --lossless: expected sirfp observe --exact of all pixels");
+  SIRFP_EXPECTS(!chosen.lossless || (observed.value("exact", false) && observed.value("sample_pixels", 1.0) == 1 &&
+                                     observed.value("pixel_weights", "uniform") == "uniform"),
+                arguments.state, ": its sums are not exact enough for --lossless: expected sirfp observe --exact of all pixels alike");
   announce(style, "planning");
   const auto sample = [&] {
     SIRFP_EXPECTS(images, arguments.state, ": holds no sensitivity for --criterion ", name_of(chosen.by),

@@ -114,8 +114,9 @@ void prune(const prune_arguments& arguments) {
 
   calibration_options calibration = resolve(arguments.calibration, chosen.needs_edges(), chosen.ranking.backbone);
   calibration.exact = chosen.lossless;
-  SIRFP_EXPECTS(!chosen.lossless || calibration.observe.sample_pixels == 1, "--sample-pixels ", calibration.observe.sample_pixels,
-                ": expected 1 with --lossless; what a few pixels repeat need not repeat everywhere");
+  SIRFP_EXPECTS(
+      !chosen.lossless || calibration.sees_every_pixel(),
+      "--lossless: expected with --sample-pixels 1 and --pixel-weights uniform; what some pixels repeat need not repeat everywhere");
   calibration.observe.similarities = chosen.by == criterion::pairwise;
   calibration_state state = empty_state(opened, images, calibration);
   calibrate(opened, images, calibration, state, style);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "interrupt.hpp"
+#include "options.hpp"
 #include "sirfp/expects.hpp"
 #include "sirfp/packed.hpp"
 #include "sirfp/predictors.hpp"
@@ -50,9 +52,11 @@ namespace {
 // Their covariance cannot tell all channels apart.
 std::vector<std::string> scarcity_notes(const session& opened, const calibration_state& state) {
   std::vector<std::string> notes;
+  if (part_of(state.options, "observe", "the state").value("pixel_weights", "uniform") != "uniform") return notes;  // weights are no counts
   for (const consumer_site& site : opened.graph.sites) {
     const auto found = state.sites.find(site.name);
-    if (found == state.sites.end() || found->second.weight > static_cast<double>(found->second.channels)) continue;
+    if (found == state.sites.end() || found->second.weight >= static_cast<double>(found->second.channels)) continue;
+    check_interrupt();
     const moments measured = moments_sync(found->second);
     notes.push_back(text("the input of ", site.name, " was seen at ", measured.weight, " pixels, fewer than its ", measured.channels,
                          " channels: covariance of rank ", rank_of(measured), ", regularised"));

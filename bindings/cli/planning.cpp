@@ -114,7 +114,8 @@ adapter::sweep_options sweep_with(std::optional<std::int64_t> memory, progress_s
 
 adapter::compensated_weights refit_plan(const session& opened, const plan& made, image_folder& images, std::optional<std::int64_t> memory,
                                         progress_style style) {
-  const adapter::refit_options options{.images = images.count(), .sweep = sweep_with(memory, style, "refitting", "sites")};
+  const adapter::refit_options options{.images = images.count() - static_cast<std::int64_t>(images.skipped().size()),
+                                       .sweep = sweep_with(memory, style, "refitting", "sites")};
   return rounded_as_stored(
       adapter::refit(opened.context, opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), all_of(images), options),
       opened);

@@ -156,8 +156,8 @@ std::string difference_line(const difference& found) {
 
 std::string error_line(const plan& made, double measured) {
   const auto predicted = predicted_error(made);
-  return "output error: " + (predicted ? "predicted " + percent(*predicted, 2) + ", " : "") + "measured " + percent(measured, 2) +
-         " of the output's variation\n";
+  return "output error: " + (predicted ? "predicted " + percent(*predicted, 2) + ", " : "") +
+         (std::isfinite(measured) ? "measured " + percent(measured, 2) + " of the output's variation\n" : "the output does not vary\n");
 }
 
 std::string notes_lines(const std::vector<std::string>& notes) {

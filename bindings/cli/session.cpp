@@ -66,7 +66,9 @@ void expect_backbone(const session& opened, const std::string& prefix) {
 }
 
 void expect_one_output(const session& opened) {
-  const std::size_t count = opened.captured.ops.outputs.size();
+  const auto count = static_cast<std::int64_t>(opened.captured.ops.outputs.size());
+  SIRFP_EXPECTS(opened.net.output < count, "--output ", opened.net.output, ": ", opened.net.path.string(), " returns ", count,
+                count == 1 ? " tensor" : " tensors");
   SIRFP_EXPECTS(count == 1 || opened.net.output >= 0, opened.net.path.string(), ": returns ", count, " tensors: expected --output K, 0 to ",
                 count - 1, ", the one whose error decides widths (or --allocate joint or uniform)");
 }

@@ -46,6 +46,7 @@ std::vector<predictor> strongest(const consumer_site& site, const moments& measu
   std::stable_sort(by_strength.begin(), by_strength.end(), [&](std::size_t x, std::size_t y) { return strength(x) > strength(y); });
   by_strength.resize(std::min(by_strength.size(), predictors_shown));
   std::vector<predictor> found;
+  found.reserve(by_strength.size());
   for (const std::size_t k : by_strength) found.push_back({site.layout[static_cast<std::size_t>(prediction.kept[k])], a[k]});
   return found;
 }

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <source_location>
 #include <string>
 #include <vector>
 
@@ -11,7 +10,17 @@
 
 namespace sirfp::emulator {
 
-using site = std::source_location;
+// Where in the kernel a collective stands. (clang-tidy 14 does not know std::source_location.)
+class site {
+ public:
+  static constexpr site current(unsigned line = __builtin_LINE()) noexcept { return site(line); }
+  constexpr site() noexcept = default;
+  constexpr unsigned line() const noexcept { return line_; }
+
+ private:
+  explicit constexpr site(unsigned line) noexcept : line_(line) {}
+  unsigned line_ = 0;
+};
 
 struct grid_shape {
   std::string name;

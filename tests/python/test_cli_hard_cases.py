@@ -100,4 +100,6 @@ def test_several_outputs_need_a_choice(tmp_path):
     line = refused(2, "prune", path, "--images", images, "--flops", 0.6, "-o", tmp_path / "slim.pt")
     assert "--output" in line and "2" in line, line
     assert not (tmp_path / "slim.pt").exists()
+    line = refused(2, "prune", path, "--images", images, "--flops", 0.6, "--output", 2, "-o", tmp_path / "slim.pt")
+    assert "--output 2" in line and "returns 2 tensors" in line, line
     prune(path, images, tmp_path / "slim.pt", "--output", 0)

@@ -64,7 +64,11 @@ def test_a_state_of_single_precision_is_refused(work):
     )
 
 
-@pytest.mark.parametrize("option", [("--flops", 0.5), ("--criterion", "l1"), ("--refit",), ("--keep", "fuse*=0.5")], ids=lambda o: o[0])
+@pytest.mark.parametrize(
+    "option",
+    [("--flops", 0.5), ("--criterion", "l1"), ("--refit",), ("--keep", "fuse*=0.5"), ("--pixel-weights", "edge"), ("--sample-pixels", 0.5)],
+    ids=lambda o: o[0],
+)
 def test_options_that_weigh_do_not_go_with_it(work, option):
     line = refused(2, "prune", work / "net.pt", "--images", work / "images", "--lossless", *option, "-o", work / "no.pt")
     assert "--lossless: expected with" in line

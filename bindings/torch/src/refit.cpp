@@ -167,8 +167,9 @@ class sweep {
     if (first_image == 0) choose_windows(site, d, z, sums);
     for (auto& [reader, window] : sums.windows)
       for (std::int64_t n = 0; n < d.size(0); ++n) add_window(*reader, window, d[n], z[n], first_image + static_cast<std::uint64_t>(n));
-    const auto by_pixels = [&](const consumer& reader) { return can_fit(reader) && !sums.windows.contains(&reader); };
-    if (std::ranges::any_of(site.consumers, by_pixels)) add_pixels(at::cat({z, d}, site.axis), site.axis, sums.pixels);
+    // Also where all readers have windows: the images may turn out too few or too small.
+    if (std::ranges::any_of(site.consumers, [&](const consumer& reader) { return can_fit(reader); }))
+      add_pixels(at::cat({z, d}, site.axis), site.axis, sums.pixels);
   }
 
   // Which readers are fitted tap by tap: convolutions with a window and pixels enough.
@@ -241,13 +242,18 @@ class sweep {
         if (reader.block == 0)
           result_.notes.push_back(text(weight.name, " is not refitted: ", is_shared(reader) ? "several operators read it" : sink.problem));
         zero_positions(changed, reader, removed_positions(site.layout, mask_));
-      } else if (const auto found = sums.windows.find(&reader); found != sums.windows.end()) {
+      } else if (const auto found = sums.windows.find(&reader); found != sums.windows.end() && saw_enough(found->second, kept)) {
         refit_window(reader, moments_sync(found->second.sums), kept, changed);
       } else {
         refit_pixels(reader, *shared_map, kept, changed);
       }
       apply_to_cut(reader);
     }
+  }
+
+  bool saw_enough(const window_sums& window, const std::vector<std::int64_t>& kept) const {
+    const auto unknowns = static_cast<double>(kept.size()) * static_cast<double>(window.window.taps());
+    return window.sums.channels != 0 && (options_.images == 0 || window.sums.weight >= least_pixels_per_unknown * unknowns);
   }
 
   void refit_pixels(const consumer& reader, const site_map& map, const std::vector<std::int64_t>& kept, at::Tensor& changed) {

@@ -29,9 +29,13 @@ void check_cuda(cudaError_t status, const char* what, const char* file, int line
 
 int device_count() {
   int count = 0;
-  if (cudaGetDeviceCount(&count) == cudaSuccess) return count;  // 35 without a driver, 100 without a device
-  cudaGetLastError();
-  return 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaErrorInsufficientDriver || status == cudaErrorNoDevice) {  // no driver, or none of its devices: no GPU, no fault
+    cudaGetLastError();
+    return 0;
+  }
+  check_cuda(status, "cudaGetDeviceCount", __FILE__, __LINE__);
+  return count;
 }
 
 device_facts facts_of(int device) {
