@@ -6,6 +6,7 @@ it gives your module the shapes and values of the pruned one.
 """
 
 import argparse
+import hashlib
 import os
 import pathlib
 import random
@@ -61,6 +62,8 @@ class Training:
 
     def __init__(self, net, images, labels, args):
         self.net, self.images, self.labels, self.epochs = net, images, labels, args.epochs
+        slim = hashlib.sha256(args.slim.read_bytes()).hexdigest()[:12]
+        self.run = {"slim": slim, "epochs": args.epochs, "rate": args.rate, "seed": args.seed}
         self.weight = class_weights(labels)
         self.batches = len(images) // BATCH
         self.optimiser = torch.optim.AdamW(net.parameters(), weight_decay=2e-2)
@@ -72,8 +75,8 @@ class Training:
 
     def resume(self, partial: pathlib.Path) -> None:
         kept = torch.load(partial, weights_only=False)
-        if kept["epochs"] != self.epochs:
-            raise SystemExit(f"finetune: {partial} is of {kept['epochs']} epochs, not {self.epochs}; remove it to start anew")
+        if kept["run"] != self.run:
+            raise SystemExit(f"finetune: {partial} is of another run ({kept['run']}, not {self.run}); remove it to start anew")
         for name, part in self.parts.items():
             part.load_state_dict(kept[name])
         self.epoch = kept["epoch"]
@@ -83,7 +86,7 @@ class Training:
     def checkpoint(self, partial: pathlib.Path) -> None:
         kept = {name: part.state_dict() for name, part in self.parts.items()}
         randoms = {"torch_random": torch.get_rng_state(), "random": random.getstate()}
-        save_whole({**kept, **randoms, "epoch": self.epoch, "epochs": self.epochs}, partial)
+        save_whole({**kept, **randoms, "epoch": self.epoch, "run": self.run}, partial)
 
     def step(self, chosen: list[int]) -> float:
         pairs = [augmented(self.images[i], self.labels[i]) for i in chosen]
