@@ -117,14 +117,16 @@ study study_of(const session& opened, const calibration_state& state, const sele
 }
 
 // Orders of different seeds or files are different criteria. (A given one is never kept in a file: only `observe` writes states.)
-std::string key_of(const selection& chosen) {
-  if (chosen.by == criterion::random) return text("random-", chosen.seed);
-  return chosen.by == criterion::given ? text("given ", chosen.scores_file) : name_of(chosen.by);
+// Neither is what another output of the network loses.
+std::string key_of(const session& opened, const selection& chosen) {
+  const std::string output = opened.captured.ops.outputs.size() > 1 ? text("@", opened.net.output) : std::string();
+  if (chosen.by == criterion::random) return text("random-", chosen.seed, output);
+  return (chosen.by == criterion::given ? text("given ", chosen.scores_file) : name_of(chosen.by)) + output;
 }
 
 const sensitivity_record& sensitivity_of(const session& opened, calibration_state& state, const selection& chosen,
                                          const std::vector<removal_curve>& curves, const batch_source& sample, progress_style style) {
-  const std::string key = key_of(chosen);
+  const std::string key = key_of(opened, chosen);
   if (const auto known = state.sensitivity.find(key); known != state.sensitivity.end()) return known->second;
   const std::vector<at::Tensor> batches = sample();
   adapter::sensitivity_options options;
@@ -175,7 +177,7 @@ void expect_scores_of(const session& opened, const selection& chosen) {
 
 void measure_sensitivity(const session& opened, calibration_state& state, const selection& chosen, const batch_source& sample,
                          progress_style style) {
-  if (state.sensitivity.contains(key_of(chosen))) return;
+  if (state.sensitivity.contains(key_of(opened, chosen))) return;
   sensitivity_of(opened, state, chosen, study_of(opened, state, chosen).curves, sample, style);
 }
 

@@ -30,7 +30,7 @@ struct verify_arguments {
 adapter::network rebuild_masked(const session& opened, const verify_arguments& arguments, const loaded_plan& planned) {
   expect_plan_of(opened, planned);
   std::optional<calibration_state> state;
-  if (!arguments.state.empty()) {
+  if (!arguments.state.empty() && planned.content.weights_file.empty()) {
     state = load_state(opened.context, arguments.state);
     expect_state_of(opened, *state, arguments.state);
   }

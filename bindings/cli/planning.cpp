@@ -151,13 +151,14 @@ void expect_state_of(const session& opened, const calibration_state& state, cons
 std::filesystem::path weights_path_of(const std::filesystem::path& plan_path) { return plan_path.string() + ".safetensors"; }
 
 loaded_plan open_plan(const std::filesystem::path& path) {
-  loaded_plan opened{path, plan_from_json(read_text(path), path.string()), {}, compensation::none, 1e-3, {}};
+  loaded_plan opened{path, plan_from_json(read_text(path), path.string()), {}, compensation::none, 1e-3, false, {}};
   const json selection = part_of(opened.content.options, "selection", path.string());
   const json calibration = part_of(opened.content.options, "calibration", path.string());
   try {
     selection.at("lock").get_to(opened.lock);
     opened.compensate = compensation_from(selection.at("compensate").get<std::string>());
     if (selection.at("budget") == "lossless") opened.lambda = 1e-12;
+    opened.swept = selection.value("refit", false) || selection.value("recalibrate", false);
     opened.image_record = calibration.at("images");
   } catch (const json::exception& problem) {
     throw invalid_argument(text(path.string(), ": its options make no sense: ", problem.what()));
@@ -183,7 +184,11 @@ adapter::compensated_weights weights_of(const session& opened, const loaded_plan
   if (how == compensation::none) return {};
   SIRFP_EXPECTS(state, opened_plan.path.string(), ": compensation ", name_of(how),
                 " needs moments: give --state STATE, or --images DIR to measure them, or --compensate none");
-  return compensate_plan(opened, made, *state, how, opened_plan.lambda);
+  adapter::compensated_weights weights = compensate_plan(opened, made, *state, how, opened_plan.lambda);
+  if (opened_plan.swept && !made.weights_file.empty())
+    weights.notes.push_back(text("compensated anew (", name_of(how), "); the refitted or recalibrated weights of ",
+                                 opened_plan.path.string(), " are not used"));
+  return weights;
 }
 
 }  // namespace sirfp::cli

@@ -51,6 +51,7 @@ struct loaded_plan {
   std::vector<std::string> lock;  // as the plan was made with
   compensation compensate = compensation::none;
   double lambda = 1e-3;
+  bool swept = false;  // its own weights come from a refit or a recalibration, which need images
   json image_record;
 };
 loaded_plan open_plan(const std::filesystem::path& path);

@@ -103,3 +103,13 @@ def test_several_outputs_need_a_choice(tmp_path):
     line = refused(2, "prune", path, "--images", images, "--flops", 0.6, "--output", 2, "-o", tmp_path / "slim.pt")
     assert "--output 2" in line and "returns 2 tensors" in line, line
     prune(path, images, tmp_path / "slim.pt", "--output", 0)
+
+
+def test_sensitivity_is_that_of_one_output(tmp_path):
+    path = tiny_networks.write(tiny_networks.randomise(TwoOutputs(), 0), tmp_path / "net.pt")
+    images = photos.folder(tmp_path / "images", 3)
+    state = tmp_path / "net.state"
+    good("observe", path, "--images", images, "--output", 1, "-o", state)
+    options = ("plan", path, state, "--flops", 0.6, "-o", tmp_path / "net.plan")
+    good(*options, "--output", 1)
+    assert "holds no sensitivity" in refused(2, *options, "--output", 0)

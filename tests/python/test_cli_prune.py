@@ -125,6 +125,17 @@ def test_verify_accepts_the_slim_network_and_finds_a_changed_one(pruned):
     assert "masked and slim network differ by 0.0" in done.stderr and done.stderr.count("\n") == 1
 
 
+def test_weights_made_anew_are_told_and_verify_keeps_to_the_plan(pruned, tmp_path):
+    work, _ = pruned
+    good("observe", work / "net.pt", "--images", work / "images", "--no-sensitivity", "-o", tmp_path / "net.state")
+    anew = good("apply", work / "net.pt", work / "net.plan", "--state", tmp_path / "net.state", "-o", tmp_path / "plain.pt")
+    assert any("compensated anew (ls)" in note for note in anew["notes"])
+    verified = good(
+        "verify", work / "net.pt", work / "slim.pt", work / "net.plan", "--state", tmp_path / "net.state", "--images", work / "images"
+    )
+    assert verified["masked_vs_slim"]["relative"] <= 1e-4
+
+
 def test_weights_of_another_plan_are_refused(pruned, tmp_path):
     work, _ = pruned
     shutil.copy(work / "net.plan", tmp_path / "net.plan")
