@@ -209,6 +209,20 @@ TEST(refit, a_share_of_the_pixels) {
   EXPECT_LT(of_some, 1.15 * of_all);
 }
 
+// 54 unknowns a row and 36 pixels: one prediction a site serves, whether that was known before (1 image) or only after (1,000 were
+// promised).
+TEST(refit, too_few_pixels_for_taps_of_their_own) {
+  script_network net(35);
+  net.conv("first", {.in = 3, .out = 7, .kernel = 3, .padding = 1});
+  net.conv("second", {.in = 7, .out = 4, .kernel = 3, .padding = 1});
+  const joint_network all(net.build("  return self.second.forward(torch.relu(self.first.forward(x)))\n"), net.normal({1, 3, 6, 6}));
+  const channel_mask mask = mask_without(all.graph, "first", {1});
+  const at::Tensor expected = all.refitted(mask, {.by_taps = false}).tensors.at("second.weight");
+  for (const std::int64_t images : {1, 1000})
+    EXPECT_TRUE(at::equal(all.refitted(mask, {.images = images}).tensors.at("second.weight"), expected)) << images;
+  EXPECT_FALSE(at::equal(all.refitted(mask, {}).tensors.at("second.weight"), expected)) << "without a count, all pixels are taken";
+}
+
 // Nothing in front of the first cut site has changed, so there both predict the same.
 TEST(refit, the_first_site_is_the_plain_compensation) {
   deep_network deep(3);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "pixel_sample.hpp"
+#include "site_reading.hpp"
 
 namespace sirfp::adapter {
 namespace {
@@ -13,13 +14,6 @@ using torch::jit::Node;
 bool holds_unlocked(const channel_layout& layout, const channel_graph& graph) {
   return std::any_of(layout.begin(), layout.end(),
                      [&](const channel_ref& ref) { return ref.group >= 0 && !graph.groups[static_cast<std::size_t>(ref.group)].locked; });
-}
-
-// The argument of `reader` that is the value: its place among the node's inputs.
-std::size_t input_position(const op& reader, std::int32_t value) {
-  for (std::size_t i = 0; i < reader.arguments.size(); ++i)
-    if (reader.arguments[i].type == op_argument::kind::tensor && reader.arguments[i].values[0] == value) return i;
-  throw failure(text("consumer ", reader.name, " at ", reader.place, " does not read its site"));
 }
 
 // The part of a map that is summed over, with the weights that stand for the whole of it.
@@ -38,17 +32,6 @@ void expect_finite(const at::Tensor& map) {
   if (std::isfinite(map.sum(at::kFloat).item<double>())) return;
   for (std::int64_t n = 0; n < map.size(0); ++n)
     if (!map.select(0, n).isfinite().all().item<bool>()) throw non_finite_error(n, -1);
-}
-
-// What the kernels can read: at most two axes beside batch and channels, 32 bits at most.
-struct readable {
-  at::Tensor tensor;
-  std::int64_t axis = 1;
-};
-readable made_readable(at::Tensor tensor, std::int64_t axis) {
-  if (tensor.scalar_type() == c10::kDouble) tensor = tensor.to(c10::kFloat);
-  if (tensor.dim() <= 4) return {std::move(tensor), axis};
-  return {tensor.movedim(axis, 1).flatten(2), 1};
 }
 
 template <class State>
@@ -188,9 +171,8 @@ observer::observer(const context& ctx, const network& net, const captured_networ
   if (!options_.moments) return;
   for (std::size_t i = 0; i < graph.sites.size(); ++i) {
     if (!holds_unlocked(graph.sites[i].layout, graph)) continue;
-    const auto& consumers = graph.sites[i].consumers;
-    const auto first = std::min_element(consumers.begin(), consumers.end(), [](const auto& a, const auto& b) { return a.op < b.op; })->op;
-    sites_[node_of(first)].push_back({i, input_position(captured.ops.ops[static_cast<std::size_t>(first)], graph.sites[i].value)});
+    const site_reading first = first_reading(captured, graph.sites[i]);
+    sites_[first.node].push_back({i, first.input});
   }
 }
 

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "added_biases.hpp"
+#include "affine_fit.hpp"
 #include "consumer_weights.hpp"
 #include "patches.hpp"
 #include "paused_passes.hpp"
@@ -13,43 +14,12 @@
 #include "sirfp/adapter/joint.hpp"
 #include "sirfp/adapter/observe.hpp"
 #include "sirfp/expects.hpp"
-#include "sirfp/packed.hpp"
+#include "site_reading.hpp"
 #include "slices.hpp"
 #include "weight_readings.hpp"
 
 namespace sirfp::adapter {
 namespace {
-
-// z -> A z + b: from the kept positions of a site in the cut network to all of them in the original, or from what the taps of a convolution
-// see there to what it gives in the original.
-struct site_map {
-  at::Tensor matrix;  // [C, K] or [outputs, K * taps]
-  at::Tensor offset;  // [C] or [outputs]
-};
-
-at::Tensor square_of(const moments& measured) {
-  const std::vector<double> full = unpack(measured.covariance, measured.channels);
-  return at::tensor(full, at::kDouble).view({measured.channels, measured.channels});
-}
-
-// The affine map z -> B z + b nearest to y in the mean square, drawn towards z -> start z. `measured`: moments of z (first n), then of y.
-site_map fit(const moments& measured, const at::Tensor& start, double lambda) {
-  const std::int64_t n = start.size(1), outputs = start.size(0);
-  const at::Tensor covariance = square_of(measured);
-  const at::Tensor mean = at::tensor(measured.mean, at::kDouble);
-  const at::Tensor zz = covariance.narrow(0, 0, n).narrow(1, 0, n);
-  const at::Tensor yz = covariance.narrow(0, n, outputs).narrow(1, 0, n);
-  const double scale = zz.diagonal().mean().item<double>();
-  at::Tensor matrix = start;
-  // A singular site (few pixels, dead channels) is regularised until it factorises; one that is zero keeps what it has.
-  for (double strength = lambda; scale > 0 && strength <= 1; strength *= 10) {
-    const auto [factor, info] = at::linalg_cholesky_ex(zz + strength * scale * at::eye(n, at::kDouble));
-    if (info.item<int>() != 0) continue;
-    matrix = start + at::cholesky_solve((yz - start.matmul(zz)).t(), factor).t();
-    break;
-  }
-  return {matrix, mean.narrow(0, n, outputs) - matrix.mv(mean.narrow(0, 0, n))};
-}
 
 // E [C x K]: the kept channels for themselves, nothing for the removed ones.
 at::Tensor selection_of(const std::vector<std::int64_t>& kept, std::int64_t channels) {
@@ -59,7 +29,7 @@ at::Tensor selection_of(const std::vector<std::int64_t>& kept, std::int64_t chan
 }
 
 // The error of a fit exceeds the least possible by about one part in as many: 32 gave 2% less output error than 16, and 8 gave 7% more
-// (DeepLabV3+-R18 at 0.1 of its FLOPs), at half and double the time of the sums.
+// (DeepLabV3+-R18 at 0.1 of its FLOPs), at double and half the time of the sums.
 constexpr std::int64_t pixels_per_unknown = 12;
 // Where the images have fewer than this, the fit would follow their noise, and one prediction a site serves better.
 constexpr std::int64_t least_pixels_per_unknown = 8;
@@ -110,14 +80,10 @@ class sweep {
   std::vector<stop> all_stops() const {
     std::unordered_map<const torch::jit::Node*, stop> found;
     for (std::size_t s = 0; s < graph_.sites.size(); ++s) {
-      const consumer_site& site = graph_.sites[s];
-      const auto first = std::ranges::min_element(site.consumers, {}, &consumer::op)->op;
-      const auto& arguments = captured_.ops.ops.at(static_cast<std::size_t>(first)).arguments;
-      const auto input = std::ranges::find_if(
-          arguments, [&](const op_argument& a) { return a.type == op_argument::kind::tensor && a.values.at(0) == site.value; });
-      stop& at = found[captured_.nodes.at(static_cast<std::size_t>(first))];
-      at.node = captured_.nodes[static_cast<std::size_t>(first)];
-      at.readings.push_back({s, static_cast<std::size_t>(input - arguments.begin())});
+      const site_reading first = first_reading(captured_, graph_.sites[s]);
+      stop& at = found[first.node];
+      at.node = first.node;
+      at.readings.push_back({s, first.input});
     }
     std::vector<stop> stops;
     for (const instruction& step : code_->body.code)
@@ -184,13 +150,9 @@ class sweep {
     }
   }
 
-  void add_pixels(at::Tensor both, std::int64_t axis, moments_state& sums) const {
-    both = both.to(at::kFloat);
-    if (both.dim() > 4) {
-      both = both.movedim(axis, 1).flatten(2);
-      axis = 1;
-    }
-    accumulate_moments(ctx_, view_of(both, axis), {}, sums);
+  void add_pixels(const at::Tensor& both, std::int64_t site_axis, moments_state& sums) const {
+    const auto [tensor, axis] = made_readable(both, site_axis);
+    accumulate_moments(ctx_, view_of(tensor, axis), {}, sums);
   }
 
   // One image, at a share of its pixels: a row of the weight has as many unknowns as the cut network's taps see numbers.
@@ -231,7 +193,7 @@ class sweep {
 
   void refit_site(const consumer_site& site, const site_sums& sums) {
     const std::vector<std::int64_t> kept = kept_positions(site.layout, mask_);
-    std::optional<site_map> shared_map;
+    std::optional<affine_map> shared_map;
     if (sums.pixels.channels != 0)
       shared_map = fit(moments_sync(sums.pixels), selection_of(kept, static_cast<std::int64_t>(site.layout.size())), options_.lambda);
     for (const consumer& reader : site.consumers) {
@@ -256,7 +218,7 @@ class sweep {
     return window.sums.channels != 0 && (options_.images == 0 || window.sums.weight >= least_pixels_per_unknown * unknowns);
   }
 
-  void refit_pixels(const consumer& reader, const site_map& map, const std::vector<std::int64_t>& kept, at::Tensor& changed) {
+  void refit_pixels(const consumer& reader, const affine_map& map, const std::vector<std::int64_t>& kept, at::Tensor& changed) {
     const at::Tensor original_weight = tensor_of(net_, captured_, reader.weight);
     const at::Tensor rows = block_of(original_weight, reader).to(at::kDouble);  // [out, C, taps]
     write_kept(changed, reader, kept, at::matmul(rows.transpose(1, 2), map.matrix).transpose(1, 2));
@@ -267,7 +229,7 @@ class sweep {
   void refit_window(const consumer& reader, const moments& measured, const std::vector<std::int64_t>& kept, at::Tensor& changed) {
     const at::Tensor rows = block_of(tensor_of(net_, captured_, reader.weight), reader).to(at::kDouble);
     const at::Tensor start = rows.index_select(1, at::tensor(kept, at::kLong));
-    const site_map map = fit(measured, start.flatten(1), options_.lambda);
+    const affine_map map = fit(measured, start.flatten(1), options_.lambda);
     write_kept(changed, reader, kept, map.matrix.view(start.sizes()));
     absorb(reader, map.offset);
   }
