@@ -31,6 +31,7 @@ at::Tensor selection_of(const std::vector<std::int64_t>& kept, std::int64_t chan
 // The error of a fit exceeds the least possible by about one part in as many: 32 gave 2% less output error than 16, and 8 gave 7% more
 // (DeepLabV3+-R18 at 0.1 of its FLOPs), at double and half the time of the sums.
 constexpr std::int64_t pixels_per_unknown = 12;
+constexpr std::int64_t pixels_per_channel = 64;  // likewise, of a prediction from single pixels
 // Where the images have fewer than this, the fit would follow their noise, and one prediction a site serves better.
 constexpr std::int64_t least_pixels_per_unknown = 8;
 constexpr std::int64_t most_waiting_bytes = std::int64_t{32} << 20U;  // of one consumer's patches
@@ -135,7 +136,18 @@ class sweep {
       for (std::int64_t n = 0; n < d.size(0); ++n) add_window(*reader, window, d[n], z[n], first_image + static_cast<std::uint64_t>(n));
     // Also where all readers have windows: the images may turn out too few or too small.
     if (std::ranges::any_of(site.consumers, [&](const consumer& reader) { return can_fit(reader); }))
-      add_pixels(at::cat({z, d}, site.axis), site.axis, sums.pixels);
+      add_pixels(sampled_pixels(site, z, d, first_image), 1, sums.pixels);
+  }
+
+  // z followed by d at a share of the pixels: a prediction has as many unknowns as the cut network has channels.
+  at::Tensor sampled_pixels(const consumer_site& site, const at::Tensor& z, const at::Tensor& d, std::uint64_t first_image) const {
+    const auto [before, axis] = made_readable(d, site.axis);
+    const feature_view map = view_of(before, axis);
+    const std::int64_t wanted = options_.images > 0 ? pixels_per_channel * z.size(site.axis) / options_.images + 1 : map.pixels();
+    std::vector<std::string> names;
+    for (std::int64_t n = 0; n < before.size(0); ++n) names.push_back(std::to_string(first_image + static_cast<std::uint64_t>(n)));
+    const pixel_sample sample(map.height, map.width, wanted);
+    return at::cat({sample.of(made_readable(z, site.axis).tensor, axis, names), sample.of(before, axis, names)}, 1);
   }
 
   // Which readers are fitted tap by tap: convolutions with a window and pixels enough.
