@@ -15,9 +15,14 @@ def cpu_name() -> str:
     return "unknown CPU"
 
 
+def git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
 def commit() -> str:
-    answer = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
-    return answer.stdout.strip() or "no git"
+    """Of what computes: a page of results that is being written does not count as a change."""
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/results", ":!bench/results")
+    return (git("describe", "--always") or "no git") + ("-dirty" if changed else "")
 
 
 def line() -> str:
