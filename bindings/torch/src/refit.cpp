@@ -32,6 +32,7 @@ at::Tensor selection_of(const std::vector<std::int64_t>& kept, std::int64_t chan
 // (DeepLabV3+-R18 at 0.1 of its FLOPs), at double and half the time of the sums.
 constexpr std::int64_t pixels_per_unknown = 12;
 constexpr std::int64_t pixels_per_channel = 64;  // likewise, of a prediction from single pixels
+constexpr std::int64_t least_pixels_of_image = 64;  // single pixels cost nothing: a few more, for when fewer images come than were promised
 // Where the images have fewer than this, the fit would follow their noise, and one prediction a site serves better.
 constexpr std::int64_t least_pixels_per_unknown = 8;
 constexpr std::int64_t most_waiting_bytes = std::int64_t{32} << 20U;  // of one consumer's patches
@@ -143,7 +144,9 @@ class sweep {
   at::Tensor sampled_pixels(const consumer_site& site, const at::Tensor& z, const at::Tensor& d, std::uint64_t first_image) const {
     const auto [before, axis] = made_readable(d, site.axis);
     const feature_view map = view_of(before, axis);
-    const std::int64_t wanted = options_.images > 0 ? pixels_per_channel * z.size(site.axis) / options_.images + 1 : map.pixels();
+    const std::int64_t wanted = options_.images > 0
+                                    ? std::max(least_pixels_of_image, pixels_per_channel * z.size(site.axis) / options_.images + 1)
+                                    : map.pixels();
     std::vector<std::string> names;
     for (std::int64_t n = 0; n < before.size(0); ++n) names.push_back(std::to_string(first_image + static_cast<std::uint64_t>(n)));
     const pixel_sample sample(map.height, map.width, wanted);
