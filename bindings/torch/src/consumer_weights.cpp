@@ -80,12 +80,11 @@ double share_of_taps(const op& reader, const consumer& use, std::int64_t weight_
   return 1 / outputs;
 }
 
-std::vector<argument_override> overrides_of_reader(const captured_network& captured, const consumer& reader,
-                                                   const compensated_weights& weights) {
-  std::vector<argument_override> overrides;
+std::vector<parameter_reading> parameter_readings(const captured_network& captured, const consumer& reader,
+                                                  const compensated_weights& weights) {
+  std::vector<parameter_reading> readings;
   const auto add = [&](std::int32_t op_index, std::size_t argument, const std::string& name) {
-    const auto found = weights.tensors.find(name);
-    if (found != weights.tensors.end()) overrides.push_back({node_at(captured, op_index), argument, found->second});
+    if (weights.tensors.contains(name)) readings.push_back({node_at(captured, op_index), argument, name});
   };
   const op& operation = op_at(captured, reader.op);
   const std::string& weight = name_at(captured, reader.weight);
@@ -93,10 +92,10 @@ std::vector<argument_override> overrides_of_reader(const captured_network& captu
   if (reader.bias >= 0) add(reader.op, argument_holding(operation, reader.bias), name_at(captured, reader.bias));
   if (const auto bias = weights.added_biases.find(weight); bias != weights.added_biases.end())
     add(reader.op, static_cast<std::size_t>(bias_argument(operation.name)), bias->second);
-  if (reader.norm < 0) return overrides;
+  if (reader.norm < 0) return readings;
   const op_argument& mean = op_at(captured, reader.norm).arguments.at(norm_mean);
   if (mean.type == op_argument::kind::tensor) add(reader.norm, norm_mean, name_at(captured, mean.values.at(0)));
-  return overrides;
+  return readings;
 }
 
 std::vector<argument_override> overrides_of(const network& net, const captured_network& captured, const channel_graph& graph,
@@ -116,7 +115,8 @@ std::vector<argument_override> overrides_of(const network& net, const captured_n
   std::vector<argument_override> overrides;
   for (const consumer_site& site : graph.sites)
     for (const consumer& reader : site.consumers)
-      for (argument_override& change : overrides_of_reader(captured, reader, zeroed)) overrides.push_back(std::move(change));
+      for (const parameter_reading& reading : parameter_readings(captured, reader, zeroed))
+        overrides.push_back({reading.node, reading.argument, zeroed.tensors.at(reading.name)});
   return overrides;
 }
 

@@ -24,9 +24,15 @@ at::Tensor norm_gain(const network& net, const captured_network& captured, const
 // that share of the taps on average (and not the same taps: a bias for all of them is approximate).
 double share_of_taps(const op& reader, const consumer& use, std::int64_t weight_axes);
 
+// An operator's argument and the tensor of the network that it reads there.
+struct parameter_reading {
+  const torch::jit::Node* node = nullptr;
+  std::size_t argument = 0;
+  std::string name;
+};
 // The arguments of one reader (and of the BatchNorm behind it) that `weights` has other tensors for.
-std::vector<argument_override> overrides_of_reader(const captured_network& captured, const consumer& reader,
-                                                   const compensated_weights& weights);
+std::vector<parameter_reading> parameter_readings(const captured_network& captured, const consumer& reader,
+                                                  const compensated_weights& weights);
 
 // What running the network with `weights` and without the removed channels replaces: weights with their removed columns 0, biases, means.
 std::vector<argument_override> overrides_of(const network& net, const captured_network& captured, const channel_graph& graph,

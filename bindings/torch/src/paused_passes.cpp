@@ -25,7 +25,7 @@ void paused_passes::start(at::Tensor input, const std::function<void(std::span<s
   // Memory that others look at may not leave for the disk.
   if (input.use_count() > 1 || input.storage().use_count() > 1) input = input.clone();
   batch& added = batches_.emplace_back();
-  for (std::size_t p = 0; p < per_batch_; ++p) added.passes.emplace_back(code_, input);
+  for (const auto& code : codes_) added.passes.emplace_back(code, input);
   input.reset();
   for (const auto& [which, change] : changes_) added.passes.at(which).replace(change);
   work(added.passes);

@@ -16,9 +16,10 @@ namespace sirfp::adapter {
 
 class paused_passes {
  public:
-  // `per_batch` passes over every batch of `images`, which are loaded by the first `each`. `memory` in bytes, see sweep_options.
-  paused_passes(std::shared_ptr<const program> code, std::size_t per_batch, image_stream images, std::int64_t memory)
-      : code_(std::move(code)), per_batch_(per_batch), images_(std::move(images)), memory_(memory) {}
+  using programs = std::vector<std::shared_ptr<const program>>;
+  // A pass of each program over every batch of `images`, which are loaded by the first `each`. `memory` in bytes, see sweep_options.
+  paused_passes(programs codes, image_stream images, std::int64_t memory)
+      : codes_(std::move(codes)), images_(std::move(images)), memory_(memory) {}
 
   // Calls work(passes of a batch) for every batch in turn, always in the same order. Throws invalid_argument if there are none.
   void each(const std::function<void(std::span<stepper>)>& work);
@@ -34,8 +35,7 @@ class paused_passes {
   void resume(batch& waiting);
   void pause(batch& running);
 
-  std::shared_ptr<const program> code_;
-  std::size_t per_batch_;
+  programs codes_;
   image_stream images_;
   std::int64_t memory_;
   std::int64_t held_ = 0;  // bytes of paused batches that are not on disk

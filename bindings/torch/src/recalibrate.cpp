@@ -54,7 +54,7 @@ class recalibration {
         options_(options),
         result_(std::move(weights)),
         code_(std::make_shared<const program>(compile(net.graph, net.module))),
-        passes_(code_, 1, std::move(images), options.memory) {}
+        passes_({code_}, std::move(images), options.memory) {}
 
   compensated_weights run() {
     for (const argument_override& change : overrides_of(net_, captured_, graph_, mask_, result_)) passes_.replace(0, change);

@@ -8,6 +8,7 @@
 #include "added_biases.hpp"
 #include "affine_fit.hpp"
 #include "consumer_weights.hpp"
+#include "cut_network.hpp"
 #include "patches.hpp"
 #include "paused_passes.hpp"
 #include "pixel_sample.hpp"
@@ -31,7 +32,7 @@ at::Tensor selection_of(const std::vector<std::int64_t>& kept, std::int64_t chan
 // The error of a fit exceeds the least possible by about one part in as many: 32 gave 2% less output error than 16, and 8 gave 7% more
 // (DeepLabV3+-R18 at 0.1 of its FLOPs), at double and half the time of the sums.
 constexpr std::int64_t pixels_per_unknown = 12;
-constexpr std::int64_t pixels_per_channel = 64;  // likewise, of a prediction from single pixels
+constexpr std::int64_t pixels_per_channel = 64;     // likewise, of a prediction from single pixels
 constexpr std::int64_t least_pixels_of_image = 64;  // single pixels cost nothing: a few more, for when fewer images come than were promised
 // Where the images have fewer than this, the fit would follow their noise, and one prediction a site serves better.
 constexpr std::int64_t least_pixels_per_unknown = 8;
@@ -59,7 +60,8 @@ class sweep {
         options_(options),
         readings_(captured, graph),
         code_(std::make_shared<const program>(compile(net.graph, net.module))),
-        passes_(code_, 2, std::move(images), options.sweep.memory) {}
+        cut_network_(net, captured, graph, mask),
+        passes_({code_, cut_network_.code()}, std::move(images), options.sweep.memory) {}
 
   compensated_weights run() {
     const std::vector<stop> stops = all_stops();
@@ -114,10 +116,7 @@ class sweep {
     std::uint64_t image = 0;  // the same pixels of it at every site
     passes_.each([&](std::span<stepper> batch) {
       advance(batch[original], here.node);
-      if (disturbed_)
-        advance(batch[cut], here.node);
-      else
-        batch[cut] = batch[original];
+      advance(batch[cut], cut_network_.twin_of(here.node));
       for (std::size_t r = 0; r < readings.size(); ++r) add_images(readings[r], batch, image, sums[r]);
       image += static_cast<std::uint64_t>(batch[original].input(readings.front().input).size(0));
     });
@@ -129,9 +128,8 @@ class sweep {
   void add_images(const stop::reading& reading, std::span<stepper> batch, std::uint64_t first_image, site_sums& sums) const {
     const consumer_site& site = graph_.sites[reading.site];
     const auto count = static_cast<std::int64_t>(site.layout.size());
-    const at::Tensor positions = at::tensor(kept_positions(site.layout, mask_), at::kLong);
     const at::Tensor d = batch[original].input(reading.input).narrow(site.axis, site.first, count);
-    const at::Tensor z = batch[cut].input(reading.input).narrow(site.axis, site.first, count).index_select(site.axis, positions);
+    const at::Tensor z = cut_network_.site_in(batch[cut].input(reading.input), site);
     if (first_image == 0) choose_windows(site, d, z, sums);
     for (auto& [reader, window] : sums.windows)
       for (std::int64_t n = 0; n < d.size(0); ++n) add_window(*reader, window, d[n], z[n], first_image + static_cast<std::uint64_t>(n));
@@ -144,9 +142,8 @@ class sweep {
   at::Tensor sampled_pixels(const consumer_site& site, const at::Tensor& z, const at::Tensor& d, std::uint64_t first_image) const {
     const auto [before, axis] = made_readable(d, site.axis);
     const feature_view map = view_of(before, axis);
-    const std::int64_t wanted = options_.images > 0
-                                    ? std::max(least_pixels_of_image, pixels_per_channel * z.size(site.axis) / options_.images + 1)
-                                    : map.pixels();
+    const std::int64_t wanted =
+        options_.images > 0 ? std::max(least_pixels_of_image, pixels_per_channel * z.size(site.axis) / options_.images + 1) : map.pixels();
     std::vector<std::string> names;
     for (std::int64_t n = 0; n < before.size(0); ++n) names.push_back(std::to_string(first_image + static_cast<std::uint64_t>(n)));
     const pixel_sample sample(map.height, map.width, wanted);
@@ -282,9 +279,9 @@ class sweep {
       add(captured_.ops.values.at(static_cast<std::size_t>(value)).name, tensor_of(net_, captured_, value), sign);
   }
 
-  // The cut network's passes read the new tensors from here on.
+  // Its passes read the new tensors from here on.
   void apply_to_cut(const consumer& reader) {
-    for (const argument_override& change : overrides_of_reader(captured_, reader, result_)) passes_.replace(cut, change);
+    for (const argument_override& change : cut_network_.overrides(reader, result_)) passes_.replace(cut, change);
   }
 
   const context& ctx_;
@@ -295,6 +292,7 @@ class sweep {
   const refit_options& options_;
   weight_readings readings_;
   std::shared_ptr<const program> code_;
+  cut_network cut_network_;
   paused_passes passes_;
   compensated_weights result_;
   bool disturbed_ = false;

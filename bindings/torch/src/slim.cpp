@@ -1,3 +1,5 @@
+#include "slim.hpp"
+
 #include "added_biases.hpp"
 #include "graph_edits.hpp"
 #include "network_tensors.hpp"
@@ -23,8 +25,8 @@ std::map<std::string, at::Tensor> slim_tensors(const network& net, const capture
 
 }  // namespace
 
-network slim_network(const network& net, const captured_network& captured, const channel_graph& graph, const plan& p,
-                     const compensated_weights& weights) {
+rebuilt_network rebuild_slim(const network& net, const captured_network& captured, const channel_graph& graph, const plan& p,
+                             const compensated_weights& weights) {
   check_plan(p, captured.ops, graph, captured.fingerprint);
   const channel_mask mask = mask_of(p, graph);
   const std::map<std::string, at::Tensor> tensors = slim_tensors(net, captured, p, weights);
@@ -32,7 +34,12 @@ network slim_network(const network& net, const captured_network& captured, const
   replace_constants(built, captured, tensors);
   for (const literal_edit& edit : p.literals) edit_literal(built, captured, edit);
   connect_biases(built, captured, graph, weights);
-  return finish(std::move(built), net);
+  return built;
+}
+
+network slim_network(const network& net, const captured_network& captured, const channel_graph& graph, const plan& p,
+                     const compensated_weights& weights) {
+  return finish(rebuild_slim(net, captured, graph, p, weights), net);
 }
 
 }  // namespace sirfp::adapter
