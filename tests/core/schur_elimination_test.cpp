@@ -93,7 +93,7 @@ TEST(schur_elimination, equals_explicit_least_squares_at_every_step) {
     const joint_problem problem = test::random_problem(seed, channels, 1 + static_cast<int>(seed % 3));
     const double lambda = seed % 2 == 0 ? 1e-3 : 1e-5;
     for (const test::named_context& backend : all) {
-      if (backend.emulated && seed % 7 != 0) continue;
+      if (backend.emulated && seed % 19 != 0) continue;
       expect_brute_force_agrees(problem, run(backend.ctx, problem, {.lambda = lambda, .panel = static_cast<std::int64_t>(seed % 5)}),
                                 lambda, text("seed ", seed, ", backend ", backend.name));
     }
