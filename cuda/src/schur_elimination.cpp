@@ -76,6 +76,7 @@ class joint_elimination {
     const device_array<std::int32_t> removals(1, stream_);
     launch(result.total, order.data(), removals.data());
     const auto count = static_cast<std::size_t>(removals.to_host_sync().front());
+    if (count == 0) return result;
     result.order = order.to_host_sync();
     result.order.resize(count);
     result.costs.resize(count);
@@ -117,9 +118,10 @@ class joint_elimination {
 
   // tr(M Sigma) of every site, 0 where nothing varies.
   std::vector<double> totals_sync() const {
+    std::vector<double> totals(sites_.size(), 0.0);
+    if (row_count_ == 0) return totals;
     std::vector<double> rows(static_cast<std::size_t>(row_count_));
     device::copy_to_host_sync(rows.data(), at(plan_.row_totals), rows.size() * sizeof(double), stream_);
-    std::vector<double> totals(sites_.size(), 0.0);
     auto row = rows.begin();
     for (const schur_site_layout& site : layout_.sites) {
       const auto end = row + sites_[site.index].positions;

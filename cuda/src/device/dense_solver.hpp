@@ -6,8 +6,8 @@
 
 namespace sirfp::device {
 
-// Matrices are row-major [n x n] without padding; only the lower triangle is read and written. Nothing waits. Dear to make (milliseconds),
-// cheap to keep; one thread at a time.
+// Matrices are row-major [n x n] without padding; only the lower triangle is read, and has the result. Nothing waits. Dear to make
+// (milliseconds), cheap to keep; one thread at a time.
 class dense_solver {
  public:
   dense_solver();
