@@ -115,9 +115,8 @@ def sanitize(run: Run, programs: set[str]) -> None:
     checker = shutil.which("compute-sanitizer")
     if checker is None:
         return run.skip("compute-sanitizer", "it is not on the PATH")
-    probe = subprocess.run(
-        [checker, BUILD / "tree" / "gpu_primitives_test", "--gtest_filter=primitives.every_thread_runs_once"], capture_output=True
-    )
+    smallest = [BUILD / "tree" / "gpu_primitives_test", "--gtest_filter=primitives.every_thread_runs_once"]
+    probe = subprocess.run(["timeout", "60", checker, *smallest], capture_output=True)
     if b"not supported" in probe.stdout + probe.stderr:
         return run.skip("compute-sanitizer", "it says that the device is not supported")
     for tool in ("memcheck", "racecheck"):
@@ -140,7 +139,7 @@ def ceilings(run: Run) -> dict[str, str]:
 def measure(run: Run, program: pathlib.Path, most: dict[str, str]) -> None:
     out = LOGS / f"{program.name}.json"
     out.unlink(missing_ok=True)
-    run.step(program.name, [program, f"--benchmark_out={out}", "--benchmark_out_format=json"], 60, **most)
+    run.step(program.name, [program, f"--benchmark_out={out}", "--benchmark_out_format=json"], 90, **most)
     try:
         rows = json.loads(out.read_text())["benchmarks"]
     except (OSError, ValueError):
@@ -175,7 +174,7 @@ def prune(run: Run, program: pathlib.Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=pathlib.Path, default=machine.ROOT / "bench" / "results")
-    parser.add_argument("--minutes", type=float, default=9, help="what takes longer in all is cut off (default 9)")
+    parser.add_argument("--minutes", type=float, default=8, help="what takes longer in all is cut off (default 8)")
     parser.add_argument("--only", default="", help="only the tests and benchmarks whose name contains this")
     args = parser.parse_args()
     gpu_node.gpu()
