@@ -1,6 +1,10 @@
 // The cuda backend. One file an operation, with the stem that it has in core; kernels in *.cu, decisions in *_plan.cpp.
 #pragma once
 
+#include <memory>
+#include <mutex>
+
+#include "device/dense_solver.hpp"
 #include "sirfp/backend.hpp"
 #include "sirfp/cuda_options.hpp"
 #include "sirfp/device_facts.hpp"
@@ -22,13 +26,15 @@ class cuda_backend final : public backend {
   void combine(const context&, buffer&, double, const buffer&, double) const override;
   void merge_moments(const context&, moments_state&, const moments_state&) const override;
   void eliminate(const context&, std::span<const redundancy_matrix>, std::span<elimination>) const override;
-  // On the host: its sites are there.
+  // One call at a time: they share the solver.
   schur_elimination eliminate_joint(const context&, std::int64_t, std::span<const schur_site>, const schur_options&) const override;
 
  private:
   int device_;
   device_facts facts_;
   cuda_options options_;
+  mutable std::mutex solver_guard_;
+  mutable std::unique_ptr<device::dense_solver> solver_;  // made by the first call that needs it
 };
 
 }  // namespace sirfp
