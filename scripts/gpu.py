@@ -160,9 +160,11 @@ def prune(run: Run, program: pathlib.Path) -> None:
     """The whole way on the GPU: the example's network on the bundle's photos; and the program's own benchmark."""
     network, slim = BUILD / "example.pt", BUILD / "slim.pt"
     photos = gpu_node.BUNDLE / "shared" / "data" / "camvid"
-    run.step("sirfp bench", [program, "bench", "--device", "cuda", "--json", LOGS / "sirfp_bench.json"], 90)
-    if (LOGS / "sirfp_bench.json").exists():
-        run.found["benchmarks"]["sirfp bench"] = json.loads((LOGS / "sirfp_bench.json").read_text())
+    rows = LOGS / "sirfp_bench.json"
+    rows.unlink(missing_ok=True)
+    run.step("sirfp bench", [program, "bench", "--device", "cuda", "--json", rows], 90)
+    if rows.exists():
+        run.found["benchmarks"]["sirfp bench"] = json.loads(rows.read_text())
     if not photos.is_dir():
         return run.skip("sirfp prune", "the bundle holds no photos")
     run.step("export the example", [sys.executable, machine.ROOT / "examples/deeplabv3plus_camvid/export.py", network], 60)
