@@ -26,7 +26,7 @@ SANITIZED = {
     "gpu_gram_test": "gram.tails_of_ranges:gram.the_largest_16_bit_values:gram.groups_of_images_change_no_bit:gram.strict_is_the_reference",
     "gpu_edge_score_splits_test": "edge_score_splits.large_maps",
     "gpu_elimination_rounds_test": "elimination_rounds.a_matrix_may_be_on_the_device",
-    "gpu_schur_elimination_test": "*",
+    "gpu_schur_grid_test": "*",
     "gpu_state_algebra_test": "*",
 }
 
@@ -123,7 +123,7 @@ def sanitize(run: Run, programs: set[str]) -> None:
         for name, tests in SANITIZED.items():
             if name in programs:
                 command = [checker, "--tool", tool, "--error-exitcode", "9", BUILD / "tree" / name, f"--gtest_filter={tests}"]
-                run.step(f"{tool} {name}", command, 40, SIRFP_REQUIRE_GPU="1")
+                run.step(f"{tool} {name}", command, 30, SIRFP_REQUIRE_GPU="1")
 
 
 def ceilings(run: Run) -> dict[str, str]:
@@ -160,9 +160,11 @@ def prune(run: Run, program: pathlib.Path) -> None:
     """The whole way on the GPU: the example's network on the bundle's photos; and the program's own benchmark."""
     network, slim = BUILD / "example.pt", BUILD / "slim.pt"
     photos = gpu_node.BUNDLE / "shared" / "data" / "camvid"
-    run.step("sirfp bench", [program, "bench", "--device", "cuda", "--json", LOGS / "sirfp_bench.json"], 90)
-    if (LOGS / "sirfp_bench.json").exists():
-        run.found["benchmarks"]["sirfp bench"] = json.loads((LOGS / "sirfp_bench.json").read_text())
+    rows = LOGS / "sirfp_bench.json"
+    rows.unlink(missing_ok=True)
+    run.step("sirfp bench", [program, "bench", "--device", "cuda", "--json", rows], 90)
+    if rows.exists():
+        run.found["benchmarks"]["sirfp bench"] = json.loads(rows.read_text())
     if not photos.is_dir():
         return run.skip("sirfp prune", "the bundle holds no photos")
     run.step("export the example", [sys.executable, machine.ROOT / "examples/deeplabv3plus_camvid/export.py", network], 60)
@@ -190,12 +192,12 @@ def main() -> int:
     programs = {name: BUILD / "tree" / name for name in built}
     for name in sorted((n for n in programs if n.endswith("_test")), key=lambda n: n != "gpu_primitives_test"):
         run_test(run, programs[name], 90)
-    sanitize(run, set(programs))
     most = ceilings(run)
     for name in sorted((n for n in programs if n.endswith("_bench")), key=lambda n: n != "gpu_unknowns_bench"):
         measure(run, programs[name], most)
     if "sirfp" in programs:
         prune(run, programs["sirfp"])
+    sanitize(run, set(programs))  # last: it is slow, and what does not fit the time is cut off
     run.found |= {"gpu_afterwards": gpu_node.gpu(), "seconds": round(time.monotonic() - run.began), "passed": run.passed()}
     run.write()
     failed = [step["name"] for step in run.found["steps"] if step["passed"] is False]
