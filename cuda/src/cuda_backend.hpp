@@ -5,6 +5,8 @@
 #include <mutex>
 
 #include "device/dense_solver.hpp"
+#include "device/matrix_product.hpp"
+#include "gram.hpp"
 #include "sirfp/backend.hpp"
 #include "sirfp/cuda_options.hpp"
 #include "sirfp/device_facts.hpp"
@@ -13,8 +15,10 @@ namespace sirfp {
 
 class cuda_backend final : public backend {
  public:
-  cuda_backend(int device, const device_facts& facts, const cuda_options& options) noexcept
-      : device_(device), facts_(facts), options_(options) {}
+  // Made while `device` is the current one.
+  cuda_backend(int device, const device_facts& facts, const cuda_options& options) : device_(device), facts_(facts), options_(options) {
+    if (options.engine == gram_engine::cublas) library_ = std::make_unique<device::matrix_multiplier>();
+  }
   std::string_view name() const noexcept override { return "cuda"; }
   memory_space space() const noexcept override { return memory_space::cuda; }
   std::int64_t note_words() const noexcept override;
@@ -30,9 +34,11 @@ class cuda_backend final : public backend {
   schur_elimination eliminate_joint(const context&, std::int64_t, std::span<const schur_site>, const schur_options&) const override;
 
  private:
+  void gram(const context&, const feature_view&, const pixel_weights&, const gram_target&) const;
   int device_;
   device_facts facts_;
   cuda_options options_;
+  std::unique_ptr<const device::matrix_multiplier> library_;  // with gram_engine::cublas
   mutable std::mutex solver_guard_;
   mutable std::unique_ptr<device::dense_solver> solver_;  // made by the first call that needs it
 };
