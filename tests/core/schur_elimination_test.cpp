@@ -248,10 +248,11 @@ TEST(schur_elimination, any_number_of_threads_gives_the_same_bits) {
 }
 
 TEST(schur_elimination, degenerate_covariances_give_finite_costs) {
-  for (const context& ctx : every_backend())
+  for (const test::named_context& backend : backends())
     for (const double unit : {1e-310, 1e-200, 1.0, 1e200})
       for (const double lambda : {0.0, 1e-300, 1e-12, 1e-3})
         for (std::uint64_t seed = 0; seed < 12; ++seed) {
+          if (backend.emulated && seed % 5 != 1) continue;
           std::mt19937_64 random(seed);
           const auto n = static_cast<std::int64_t>(1 + seed * 5 % 40);
           std::vector<std::int32_t> channel = first_channels(n);
@@ -263,8 +264,8 @@ TEST(schur_elimination, degenerate_covariances_give_finite_costs) {
             for (std::int64_t k = 0; k < site.positions; ++k)
               site.covariance[static_cast<std::size_t>(i * site.positions + k)] =
                   site.covariance[static_cast<std::size_t>(k * site.positions + i)] = 0;
-          const std::string where = text(ctx.backend.get(), ", unit ", unit, ", lambda ", lambda, ", seed ", seed);
-          const schur_elimination found = run(ctx, problem, {.lambda = lambda});
+          const std::string where = text(backend.name, ", unit ", unit, ", lambda ", lambda, ", seed ", seed);
+          const schur_elimination found = run(backend.ctx, problem, {.lambda = lambda});
           expect_every_channel_once(found, n, where);
           double trace = 0;  // no cost beyond predicting by nothing
           for (std::int64_t i = 0; i < site.positions; ++i)
