@@ -9,9 +9,11 @@
 
 namespace sirfp {
 
+bool cuda_backend::reads(const void* data) const { return device::is_device_memory(data, device_); }
+
 context cuda_context(int device, void* stream, std::shared_ptr<executor> threads, const cuda_options& options) {
   const int count = device::device_count();
-  SIRFP_EXPECTS(count > 0, "backend cuda: no GPU, or no driver for it");
+  SIRFP_EXPECTS(count > 0, "backend cuda: ", device::why_no_device());
   SIRFP_EXPECTS(device >= 0 && device < count, "backend cuda: device ", device, ", expected 0 to ", count - 1);
   const device_facts facts = device::facts_of(device);
   SIRFP_EXPECTS(facts.arch >= 80, "backend cuda: device ", device, " has compute capability ", facts.arch / 10, ".", facts.arch % 10,

@@ -1,5 +1,6 @@
 #include "device_memory.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -12,6 +13,8 @@ namespace sirfp::emulator {
 namespace {
 
 std::mutex guard;
+std::size_t total_bytes = std::size_t{1} << 40U;
+int device_number = 1;
 std::map<const unsigned char*, guarded_memory>& allocations() {
   static std::map<const unsigned char*, guarded_memory> live;
   return live;
@@ -47,6 +50,17 @@ std::size_t live_allocations() {
   const std::lock_guard lock(guard);
   return allocations().size();
 }
+
+device::memory_bytes device_bytes() {
+  const std::lock_guard lock(guard);
+  std::size_t used = 0;
+  for (const auto& [begin, memory] : allocations()) used += memory.size();
+  return {total_bytes - std::min(used, total_bytes), total_bytes};
+}
+
+void set_device_bytes(std::size_t total) { total_bytes = total; }
+int devices() { return device_number; }
+void set_devices(int count) { device_number = count; }
 
 void expect_intact_memory(const std::string& who) {
   const std::lock_guard lock(guard);

@@ -14,7 +14,8 @@ using clock = std::chrono::steady_clock;
 
 }  // namespace
 
-int device_count() { return 1; }
+int device_count() { return emulator::devices(); }
+std::string why_no_device() { return "no emulated GPU"; }
 // A small GPU, so that grids are smaller than the work and persistent loops go round.
 device_facts facts_of(int) { return {80, 3, 2048, 163 << 10, 164 << 10, 40 << 20}; }
 
@@ -23,13 +24,18 @@ void keep_pool(int) {}
 device_scope::device_scope(int device) { SIRFP_EXPECTS(device == 0, "device ", device, ": there is 1"); }
 device_scope::~device_scope() = default;
 
-void* allocate(std::size_t bytes, void*) { return emulator::allocate_device(bytes); }
+void* allocate(std::size_t bytes, void*) {
+  const memory_bytes left = memory();
+  if (bytes > left.free) throw failure(text("out of device memory: ", bytes, " bytes asked for, ", left.free, " of ", left.total, " free"));
+  return emulator::allocate_device(bytes);
+}
 void release(void* pointer, void*) noexcept { emulator::release_device(pointer); }
 void zero(void* pointer, std::size_t bytes, void*) { std::memset(pointer, 0, bytes); }
 void copy_to_device(void* pointer, const void* host, std::size_t bytes, void*) { std::memcpy(pointer, host, bytes); }
 void copy_to_host_sync(void* host, const void* pointer, std::size_t bytes, void*) { std::memcpy(host, pointer, bytes); }
 void wait_sync(void*) {}
-bool is_device_memory(const void* pointer) { return emulator::is_device(pointer); }
+memory_bytes memory() { return emulator::device_bytes(); }
+bool is_device_memory(const void* pointer, int) { return emulator::is_device(pointer); }
 
 event::event() : handle_(new clock::time_point) {}
 event::~event() { delete static_cast<clock::time_point*>(handle_); }

@@ -38,6 +38,20 @@ int device_count() {
   return count;
 }
 
+std::string why_no_device() {
+  int driver = 0;
+  int runtime = 0;
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+  const auto number = [](int version) { return text(version / 1000, ".", version % 1000 / 10); };
+  if (driver == 0) return "no NVIDIA driver on this machine";
+  int count = 0;
+  const bool too_old = cudaGetDeviceCount(&count) == cudaErrorInsufficientDriver;
+  cudaGetLastError();
+  return too_old ? text("the NVIDIA driver serves CUDA ", number(driver), ", this build needs ", number(runtime))
+                 : "no GPU on this machine";
+}
+
 device_facts facts_of(int device) {
   return {
       .arch = 10 * attribute(cudaDevAttrComputeCapabilityMajor, device) + attribute(cudaDevAttrComputeCapabilityMinor, device),
@@ -72,11 +86,9 @@ void* allocate(std::size_t bytes, void* stream) {
   void* pointer = nullptr;
   const cudaError_t status = cudaMallocAsync(&pointer, bytes, stream_of(stream));
   if (status == cudaErrorMemoryAllocation) {
-    std::size_t free = 0;
-    std::size_t total = 0;
     cudaGetLastError();
-    cudaMemGetInfo(&free, &total);
-    throw failure(text("out of device memory: ", bytes, " bytes asked for, ", free, " of ", total, " free"));
+    const memory_bytes left = memory();
+    throw failure(text("out of device memory: ", bytes, " bytes asked for, ", left.free, " of ", left.total, " free"));
   }
   SIRFP_CHECK_CUDA(status);
   return pointer;
@@ -97,13 +109,20 @@ void copy_to_host_sync(void* host, const void* pointer, std::size_t bytes, void*
 
 void wait_sync(void* stream) { SIRFP_CHECK_CUDA(cudaStreamSynchronize(stream_of(stream))); }
 
-bool is_device_memory(const void* pointer) {
+memory_bytes memory() {
+  memory_bytes bytes;
+  SIRFP_CHECK_CUDA(cudaMemGetInfo(&bytes.free, &bytes.total));
+  return bytes;
+}
+
+bool is_device_memory(const void* pointer, int device) {
   cudaPointerAttributes attributes{};
   if (cudaPointerGetAttributes(&attributes, pointer) != cudaSuccess) {
     cudaGetLastError();
     return false;
   }
-  return attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
+  const bool reached = attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
+  return reached && (device < 0 || attributes.device == device || attributes.type == cudaMemoryTypeManaged);
 }
 
 event::event() {

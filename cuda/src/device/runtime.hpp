@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "sirfp/device_facts.hpp"
 
 namespace sirfp::device {
 
-int device_count();  // 0 without a driver or a device
+int device_count();           // 0 without a driver or a device
+std::string why_no_device();  // what is missing then: the driver, a newer one, a GPU
 device_facts facts_of(int device);
 
 // What is given back stays in the device's pool for the next allocation, instead of going to the driver at every wait.
@@ -34,8 +36,13 @@ void zero(void* pointer, std::size_t bytes, void* stream);
 void copy_to_device(void* pointer, const void* host, std::size_t bytes, void* stream);
 void copy_to_host_sync(void* host, const void* pointer, std::size_t bytes, void* stream);
 void wait_sync(void* stream);
-// Does a kernel reach it without a copy?
-bool is_device_memory(const void* pointer);
+struct memory_bytes {
+  std::size_t free = 0;
+  std::size_t total = 0;
+};
+memory_bytes memory();  // of the current device
+// Does a kernel reach it without a copy? With a device: does one of that device?
+bool is_device_memory(const void* pointer, int device = -1);
 
 // A point of a stream's work; for timing, and for one stream to wait for another.
 class event {
