@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <string>
 
+#include "device/runtime.hpp"
+
 namespace sirfp::emulator {
 
 void* allocate_device(std::size_t bytes);
