@@ -38,15 +38,19 @@ context cpu_context(std::shared_ptr<executor> threads) {
   return {std::make_shared<cpu_backend>(), std::move(threads), host_memory(), nullptr};
 }
 
-context make_context(std::string_view backend_name, std::shared_ptr<executor> threads) {
+context make_context(std::string_view backend_name, std::shared_ptr<executor> threads, device_request request) {
   if (backend_name == "reference") return reference_context();
   if (backend_name == "cpu") return cpu_context(std::move(threads));
   const std::string_view name = backend_name.substr(0, backend_name.find(':'));
-  if (const auto found = factories().find(name); found != factories().end())
-    return found->second(device_in(backend_name), std::move(threads));
+  if (const auto found = factories().find(name); found != factories().end()) {
+    request.device = device_in(backend_name);
+    return found->second(request, std::move(threads));
+  }
   SIRFP_EXPECTS(name != "cuda", "backend ", backend_name, ": this build has none (-DSIRFP_CUDA=ON brings it)");
   throw invalid_argument(text("backend ", backend_name, ": expected reference or cpu"));
 }
+
+bool has_backend(std::string_view name) { return name == "reference" || name == "cpu" || factories().contains(name); }
 
 void register_backend(std::string_view name, context_factory make) { factories().insert_or_assign(std::string(name), std::move(make)); }
 

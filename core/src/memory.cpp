@@ -1,5 +1,7 @@
 #include "sirfp/memory.hpp"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <cstring>
 
@@ -11,6 +13,11 @@ namespace {
 class host_memory_resource final : public memory_resource {
  public:
   memory_space space() const noexcept override { return memory_space::host; }
+  std::int64_t total_bytes() const override {
+    const long pages = ::sysconf(_SC_PHYS_PAGES);
+    const long bytes = ::sysconf(_SC_PAGESIZE);
+    return pages > 0 && bytes > 0 ? std::int64_t{pages} * bytes : std::int64_t{1} << 32;
+  }
   void* allocate(std::size_t bytes) override {
     constexpr std::size_t alignment = 64;
     void* pointer = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);

@@ -17,6 +17,7 @@ class cuda_backend final : public backend {
       : device_(device), facts_(facts), options_(options) {}
   std::string_view name() const noexcept override { return "cuda"; }
   memory_space space() const noexcept override { return memory_space::cuda; }
+  bool reads(const void* data) const override;
   std::int64_t note_words() const noexcept override;
   void merge_notes(const context&, buffer& into, const buffer& from, std::int64_t images_before) const override;
   void batch_similarity(const context&, const feature_view&, const pixel_weights&, const similarity_options&,

@@ -21,6 +21,8 @@ std::string why_no_device() {
 
 }  // namespace
 
+bool cuda_backend::reads(const void* data) const { return device::is_device_memory(data, device_); }
+
 context cuda_context(int device, void* stream, std::shared_ptr<executor> threads, const cuda_options& options) {
   const int count = device::device_count();
   SIRFP_EXPECTS(count > 0, "backend cuda: ", why_no_device());

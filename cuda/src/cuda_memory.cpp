@@ -5,6 +5,11 @@
 
 namespace sirfp {
 
+std::int64_t cuda_memory::total_bytes() const {
+  const device::device_scope scope(device_);
+  return static_cast<std::int64_t>(device::memory().total);
+}
+
 void* cuda_memory::allocate(std::size_t bytes) {
   const device::device_scope scope(device_);
   return device::allocate(bytes, stream_);

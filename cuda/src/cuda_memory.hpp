@@ -9,6 +9,7 @@ class cuda_memory final : public memory_resource {
  public:
   cuda_memory(int device, void* stream) : device_(device), stream_(stream) {}
   memory_space space() const noexcept override { return memory_space::cuda; }
+  std::int64_t total_bytes() const override;
   void* allocate(std::size_t bytes) override;
   void deallocate(void* pointer, std::size_t bytes) noexcept override;
   void zero(void* pointer, std::size_t bytes) override;

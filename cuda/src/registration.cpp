@@ -5,7 +5,10 @@ namespace sirfp {
 namespace {
 
 [[maybe_unused]] const bool registered = [] {
-  register_backend("cuda", [](int device, std::shared_ptr<executor> threads) { return cuda_context(device, nullptr, std::move(threads)); });
+  register_backend("cuda", [](const device_request& asked, std::shared_ptr<executor> threads) {
+    return cuda_context(asked.device, asked.stream, std::move(threads),
+                        {.precision = asked.exact ? gram_precision::strict : gram_precision::standard});
+  });
   return true;
 }();
 

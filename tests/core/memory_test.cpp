@@ -16,6 +16,7 @@ namespace {
 // Counts what is held, so that a buffer that leaks or frees twice shows.
 class counting_memory final : public memory_resource {
  public:
+  std::int64_t total_bytes() const override { return host_memory()->total_bytes(); }
   memory_space space() const noexcept override { return memory_space::host; }
   void* allocate(std::size_t bytes) override {
     held += static_cast<std::int64_t>(bytes);

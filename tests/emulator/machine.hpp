@@ -14,7 +14,7 @@ struct machine {
   int devices = 1;
   // A small GPU, so that grids are smaller than the work and persistent loops go round.
   device_facts facts{80, 3, 2048, 163 << 10, 164 << 10, 40 << 20};
-  std::size_t memory_bytes = SIZE_MAX;
+  std::size_t memory_bytes = std::size_t{1} << 40;
   std::int64_t calls_left = INT64_MAX;  // calls and launches that succeed before the device is lost
 };
 

@@ -49,7 +49,7 @@ void copy_to_host_sync(void* host, const void* pointer, std::size_t bytes, void*
   std::memcpy(host, pointer, bytes);
 }
 void wait_sync(void*) { emulator::expect_alive("cudaStreamSynchronize"); }
-bool is_device_memory(const void* pointer) { return emulator::is_device(pointer); }
+bool is_device_memory(const void* pointer, int) { return emulator::is_device(pointer); }
 
 event::event() : handle_(new clock::time_point) {}
 event::~event() { delete static_cast<clock::time_point*>(handle_); }

@@ -20,6 +20,8 @@ class backend {
   virtual ~backend() = default;
   virtual std::string_view name() const noexcept = 0;
   virtual memory_space space() const noexcept = 0;
+  // Can it work on what lies there? A view's memory space is the caller's word, and a device that reads elsewhere faults.
+  virtual bool reads(const void* /*data*/) const { return true; }
   // A backend that does not wait for what it computes notes bad input beside the sums: how many words a state's `notes` have, and how one
   // state's join another's that counted `images_before` images. The sum of weights of a moments state is merge_moments' business.
   virtual std::int64_t note_words() const noexcept { return 0; }

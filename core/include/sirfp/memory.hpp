@@ -16,6 +16,7 @@ class memory_resource {
  public:
   virtual ~memory_resource() = default;
   virtual memory_space space() const noexcept = 0;
+  virtual std::int64_t total_bytes() const = 0;  // of the machine or the device, in use or not
   // 64-byte aligned; throws sirfp::failure naming the bytes asked for.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void deallocate(void* pointer, std::size_t bytes) noexcept = 0;

@@ -107,13 +107,14 @@ void copy_to_host_sync(void* host, const void* pointer, std::size_t bytes, void*
 
 void wait_sync(void* stream) { SIRFP_CHECK_CUDA(cudaStreamSynchronize(stream_of(stream))); }
 
-bool is_device_memory(const void* pointer) {
+bool is_device_memory(const void* pointer, int device) {
   cudaPointerAttributes attributes{};
   if (cudaPointerGetAttributes(&attributes, pointer) != cudaSuccess) {
     cudaGetLastError();
     return false;
   }
-  return attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
+  const bool reached = attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
+  return reached && (device < 0 || attributes.device == device || attributes.type == cudaMemoryTypeManaged);
 }
 
 event::event() {

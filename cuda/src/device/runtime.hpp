@@ -58,8 +58,8 @@ void zero(void* pointer, std::size_t bytes, void* stream);
 void copy_to_device(void* pointer, const void* host, std::size_t bytes, void* stream);
 void copy_to_host_sync(void* host, const void* pointer, std::size_t bytes, void* stream);
 void wait_sync(void* stream);
-// Does a kernel reach it without a copy?
-bool is_device_memory(const void* pointer);
+// Does a kernel reach it without a copy? With a device: does one of that device?
+bool is_device_memory(const void* pointer, int device = -1);
 
 // A point of a stream's work; for timing, and for one stream to wait for another.
 class event {
