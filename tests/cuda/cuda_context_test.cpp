@@ -4,6 +4,7 @@
 
 #include "cuda_backend.hpp"
 #include "emulator/device_memory.hpp"
+#include "emulator/machine.hpp"
 #include "sirfp/expects.hpp"
 #include "support/error_text.hpp"
 
@@ -13,6 +14,21 @@ namespace {
 TEST(cuda_context, a_device_that_is_not_there_is_named) {
   SIRFP_EXPECT_HAS(error_text<invalid_argument>([] { cuda_context(7); }), "device 7, expected 0 to 0");
   SIRFP_EXPECT_HAS(error_text<invalid_argument>([] { cuda_context(-1); }), "device -1, expected 0 to 0");
+}
+
+TEST(cuda_context, a_machine_without_a_gpu_says_what_is_missing) {
+  const emulator::faults made({.devices = 0});
+  EXPECT_EQ(error_text<invalid_argument>([] { cuda_context(); }), "backend cuda: the driver finds no GPU");
+}
+
+TEST(cuda_context, out_of_memory_names_the_bytes_and_leaves_the_context_usable) {
+  const context ctx = cuda_context();
+  {
+    const emulator::faults made({.memory_bytes = 1000});
+    const buffer small(ctx.memory, 50);
+    EXPECT_EQ(error_text<failure>([&] { buffer(ctx.memory, 100); }), "out of device memory: 800 bytes asked for, 600 of 1000 free");
+  }
+  EXPECT_EQ(buffer(ctx.memory, 100).to_host_sync(), std::vector<double>(100, 0.0));
 }
 
 TEST(cuda_context, features_on_the_host_are_refused) {

@@ -1,6 +1,5 @@
 #include "device_memory.hpp"
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>

@@ -4,8 +4,6 @@
 #include <cstddef>
 #include <string>
 
-#include "device/runtime.hpp"
-
 namespace sirfp::emulator {
 
 void* allocate_device(std::size_t bytes);

@@ -36,9 +36,9 @@ void check_features(const context& ctx, const feature_view& features) {
   check_space("features", features.space, ctx.backend->space());
   if (features.images == 0) return;
   SIRFP_EXPECTS(features.data != nullptr, "features without data");
-  check_alignment("features", features.data, size_of(features.type));
   SIRFP_EXPECTS(ctx.backend->reads(features.data), "features at ", features.data, ", which is not in the memory of backend ",
                 ctx.backend->name(), "'s device");
+  check_alignment("features", features.data, size_of(features.type));
   std::int64_t pixels = 0;
   std::int64_t triangle = 0;
   const bool fits = !__builtin_mul_overflow(features.height, features.width, &pixels) && span_bytes(features) >= 0 &&
