@@ -1,6 +1,10 @@
 // The cuda backend. One file an operation, with the stem that it has in core; kernels in *.cu, decisions in *_plan.cpp.
 #pragma once
 
+#include <memory>
+
+#include "device/matrix_product.hpp"
+#include "gram.hpp"
 #include "sirfp/backend.hpp"
 #include "sirfp/cuda_options.hpp"
 #include "sirfp/device_facts.hpp"
@@ -9,8 +13,10 @@ namespace sirfp {
 
 class cuda_backend final : public backend {
  public:
-  cuda_backend(int device, const device_facts& facts, const cuda_options& options) noexcept
-      : device_(device), facts_(facts), options_(options) {}
+  // Made while `device` is the current one.
+  cuda_backend(int device, const device_facts& facts, const cuda_options& options) : device_(device), facts_(facts), options_(options) {
+    if (options.engine == gram_engine::cublas) library_ = std::make_unique<device::matrix_multiplier>();
+  }
   std::string_view name() const noexcept override { return "cuda"; }
   memory_space space() const noexcept override { return memory_space::cuda; }
   std::int64_t note_words() const noexcept override;
@@ -26,9 +32,11 @@ class cuda_backend final : public backend {
   schur_elimination eliminate_joint(const context&, std::int64_t, std::span<const schur_site>, const schur_options&) const override;
 
  private:
+  void gram(const context&, const feature_view&, const pixel_weights&, const gram_target&) const;
   int device_;
   device_facts facts_;
   cuda_options options_;
+  std::unique_ptr<const device::matrix_multiplier> library_;  // with gram_engine::cublas
 };
 
 }  // namespace sirfp

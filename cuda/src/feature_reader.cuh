@@ -17,7 +17,9 @@ struct feature_reader {
   SIRFP_DEVICE float at(std::int64_t n, std::int64_t c, std::int64_t y, std::int64_t x) const {
     return device::to_float(data[n * image_stride + c * channel_stride + y * row_stride + x * column_stride]);
   }
-  SIRFP_DEVICE float at(std::int64_t n, std::int64_t c, std::int64_t pixel) const { return at(n, c, pixel / width, pixel % width); }
+  SIRFP_DEVICE float at(std::int64_t n, std::int64_t c, std::int64_t pixel) const {
+    return height == 1 ? at(n, c, 0, pixel) : at(n, c, pixel / width, pixel % width);  // a division costs more than the rest
+  }
 };
 
 template <class Element>

@@ -7,13 +7,10 @@
 // Order             pixels, then images ascending: the same bits on every GPU
 // Needs             any strides
 // Measured          not yet measured
+#include "channel_sums.cuh"
 #include "device/launch.cuh"
-#include "device/shared.cuh"
-#include "device/warp.cuh"
 #include "device_array.hpp"
-#include "feature_reader.cuh"
 #include "gram_plain.hpp"
-#include "notes.cuh"
 
 namespace sirfp {
 namespace {
@@ -25,55 +22,13 @@ constexpr int chunk = 32;  // pixels
 constexpr int pitch = side + 1;
 constexpr std::size_t gram_shared_bytes = 2 * std::size_t{chunk} * pitch * sizeof(double);
 
-struct weight_reader {
-  const float* data;
-  std::int64_t image_stride;
-  SIRFP_DEVICE double at(std::int64_t n, std::int64_t pixel) const {
-    return data == nullptr ? 1.0 : static_cast<double>(data[n * image_stride + pixel]);
-  }
-};
-
-SIRFP_DEVICE double block_sum(double value) {
-  auto* const slots = device::shared_array<double>();
-  value = device::warp_butterfly_sum(value);
-  if (device::lane_index() == 0) slots[device::warp_index()] = value;
-  device::block_barrier();
-  double sum = 0;
-  for (int w = 0; w < device::block_warps(); ++w) sum += slots[w];
-  device::block_barrier();
-  return sum;
-}
-
-// Sums of one channel of one image over this thread's pixels.
-struct channel_sums {
-  double weight = 0;
-  double value = 0;
-  double magnitude = 0;
-};
-
-template <class Element>
-SIRFP_DEVICE channel_sums sums_of(const feature_reader<Element>& features, const weight_reader& weights, std::int64_t n, std::int64_t c,
-                                  double* notes, std::int64_t images_before) {
-  channel_sums sums;
-  for (std::int64_t p = device::thread_index(); p < features.height * features.width; p += device::block_threads()) {
-    const float x = features.at(n, c, p);
-    const double w = weights.at(n, p);
-    if (!device::is_finite(x)) note_bad(notes, device_notes::bad_feature, images_before + n, c);
-    if (!(w >= 0 && device::is_finite(static_cast<float>(w)))) note_bad(notes, device_notes::bad_weight, images_before + n, p);
-    sums.weight += w;
-    sums.value += w * static_cast<double>(x);
-    sums.magnitude += w * static_cast<double>(x < 0 ? -x : x);
-  }
-  return sums;
-}
-
 template <class Element>
 SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(sum_threads)
     norms_kernel(feature_reader<Element> features, weight_reader weights, std::int64_t channels, double epsilon, double* notes,
                  std::int64_t images_before, double* inverse_norms) {
   const std::int64_t n = device::block_index() / channels;
   const std::int64_t c = device::block_index() % channels;
-  const double norm = block_sum(sums_of(features, weights, n, c, notes, images_before).magnitude);
+  const double norm = block_sum(sums_of(features, weights, n, c, 0, features.height * features.width, notes, images_before).magnitude);
   if (device::thread_index() == 0) inverse_norms[device::block_index()] = 1 / (norm + epsilon);
 }
 
@@ -84,7 +39,7 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(sum_threads) means_kernel(feature_reader<Elemen
   double weight = 0;
   double value = 0;
   for (std::int64_t n = 0; n < images; ++n) {
-    const channel_sums sums = sums_of(features, weights, n, c, notes, images_before);
+    const channel_sums sums = sums_of(features, weights, n, c, 0, features.height * features.width, notes, images_before);
     weight += block_sum(sums.weight);
     value += block_sum(sums.value);
   }

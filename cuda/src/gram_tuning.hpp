@@ -41,4 +41,7 @@ constexpr int weight_threads = 256;
 constexpr int finish_groups = 8;
 constexpr int finish_threads = 256;
 
+// The passes around cuBLAS: a block sums this many pixels of a channel.
+constexpr std::int64_t cublas_range_pixels = 4096;
+
 }  // namespace sirfp::gram_tuning

@@ -9,8 +9,7 @@ namespace sirfp {
 void cuda_backend::batch_moments(const context& ctx, const feature_view& features, const pixel_weights& weights,
                                  moments_state& batch) const {
   const device::device_scope scope(device_);
-  form_gram(features, weights, {batch.scatter.data(), batch.mean.data(), batch.notes.data(), batch.images}, options_.precision, facts_,
-            ctx.stream);
+  gram(ctx, features, weights, {batch.scatter.data(), batch.mean.data(), batch.notes.data(), batch.images});
 }
 
 }  // namespace sirfp

@@ -10,39 +10,12 @@
 #include "support/feature_cases.hpp"
 #include "support/packed_error.hpp"
 #include "support/placed_features.hpp"
+#include "support/plain_sums.hpp"
 
 namespace sirfp::test {
 namespace {
 
 constexpr double single_epsilon = std::numeric_limits<float>::epsilon();
-
-// METHOD 4 in two passes over all images: double is the truth, float the naive sums.
-template <class Number>
-moments two_pass(const feature_data& data) {
-  const auto [images, channels, height, width] = data.map.shape();
-  const std::int64_t pixels = height * width;
-  Number weight = 0;
-  std::vector<Number> mean(static_cast<std::size_t>(channels));
-  std::vector<Number> sums(static_cast<std::size_t>(packed_size(channels)));
-  for (std::int64_t n = 0; n < images; ++n)
-    for (std::int64_t p = 0; p < pixels; ++p) {
-      const auto w = static_cast<Number>(data.weight(n, p));
-      weight += w;
-      for (std::int64_t c = 0; c < channels; ++c) mean[static_cast<std::size_t>(c)] += w * static_cast<Number>(data.map.at(n, c, p));
-    }
-  const Number scale = weight > 0 ? 1 / weight : 0;
-  for (Number& m : mean) m *= scale;
-  for (std::int64_t n = 0; n < images; ++n)
-    for (std::int64_t p = 0; p < pixels; ++p)
-      for (std::int64_t i = 0; i < channels; ++i)
-        for (std::int64_t j = 0; j <= i; ++j)
-          sums[static_cast<std::size_t>(packed_index(i, j))] +=
-              static_cast<Number>(data.weight(n, p)) * (static_cast<Number>(data.map.at(n, i, p)) - mean[static_cast<std::size_t>(i)]) *
-              (static_cast<Number>(data.map.at(n, j, p)) - mean[static_cast<std::size_t>(j)]);
-  moments found{channels, static_cast<double>(weight), {mean.begin(), mean.end()}, {}};
-  for (const Number s : sums) found.covariance.push_back(static_cast<double>(s * scale));
-  return found;
-}
 
 void add(const context& ctx, const feature_data& data, moments_state& state) {
   const placed_features placed(ctx, data);

@@ -12,38 +12,12 @@
 #include "support/feature_cases.hpp"
 #include "support/packed_error.hpp"
 #include "support/placed_features.hpp"
+#include "support/plain_sums.hpp"
 
 namespace sirfp::test {
 namespace {
 
 constexpr double single_epsilon = std::numeric_limits<float>::epsilon();
-
-// METHOD 1 from the values, pixel after pixel, in `Number`: double is the truth, float the naive sum that ours may not exceed twice.
-template <class Number>
-std::vector<double> redundancy(const feature_data& data, double epsilon = 1e-5) {
-  const auto [images, channels, height, width] = data.map.shape();
-  std::vector<double> sums(static_cast<std::size_t>(packed_size(channels)));
-  for (std::int64_t n = 0; n < images; ++n) {
-    std::vector<Number> norms;
-    for (std::int64_t c = 0; c < channels; ++c) {
-      Number norm = 0;
-      for (std::int64_t p = 0; p < height * width; ++p)
-        norm += static_cast<Number>(data.weight(n, p)) * std::abs(static_cast<Number>(data.map.at(n, c, p)));
-      norms.push_back(norm + static_cast<Number>(epsilon));
-    }
-    for (std::int64_t i = 0; i < channels; ++i)
-      for (std::int64_t j = 0; j <= i; ++j) {
-        Number sum = 0;
-        for (std::int64_t p = 0; p < height * width; ++p)
-          sum += static_cast<Number>(data.weight(n, p)) * static_cast<Number>(data.map.at(n, i, p)) *
-                 static_cast<Number>(data.map.at(n, j, p));
-        sums[static_cast<std::size_t>(packed_index(i, j))] +=
-            static_cast<double>(sum / norms[static_cast<std::size_t>(i)] / norms[static_cast<std::size_t>(j)]) /
-            static_cast<double>(images);
-      }
-  }
-  return sums;
-}
 
 void add(const context& ctx, const feature_data& data, similarity_state& state, const similarity_options& options = {}) {
   const placed_features placed(ctx, data);

@@ -11,8 +11,14 @@ enum class gram_precision : std::uint8_t {
   strict     // fp64 from the first product on, without tensor cores: slow, for comparison
 };
 
+enum class gram_engine : std::uint8_t {
+  own,    // our kernels
+  cublas  // cuBLAS over the full square, then an epilogue: to compare with. fp32 sums; values whose squares leave fp32 become infinite
+};
+
 struct cuda_options {
   gram_precision precision = gram_precision::standard;
+  gram_engine engine = gram_engine::own;  // cublas: with the standard precision only
 };
 
 }  // namespace sirfp
