@@ -5,11 +5,13 @@
 #   make camvid, make zoo    the tables of docs/results                 make format      reformat in place
 #   make finetune            pruned networks trained on (half an hour)
 #   make guide               the output in docs/guide.md
+#   make gpu                 on a machine with a GPU: build, test and measure there, internet or not
+#   make bundle              what such a machine may lack, gathered on one with internet
 #   make clean               remove build/ (not .venv, .cache)
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build test test-long bench camvid finetune zoo guide demo lint format clean setup
+.PHONY: build test test-long bench gpu bundle camvid finetune zoo guide demo lint format clean setup
 JOBS ?= $(shell nproc)
 PYTHON := .venv/bin/python
 STEP := scripts/step
@@ -46,6 +48,13 @@ format: setup
 
 bench: build
 	@$(PYTHON) scripts/bench_table.py build
+
+# Neither needs the .venv: a GPU node has its own Python, with torch.
+gpu:
+	@python3 scripts/gpu.py
+
+bundle:
+	@python3 scripts/bundle.py
 
 demo:
 	@scripts/announce_demo $(if $(IMAGES),images)

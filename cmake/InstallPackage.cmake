@@ -1,4 +1,4 @@
-# The install tree: libraries, headers, the program, and the package files behind find_package(sirfp CONFIG [COMPONENTS torch]).
+# The install tree: libraries, headers, the program, and the package files behind find_package(sirfp CONFIG [COMPONENTS torch cuda]).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/sirfp)
@@ -6,6 +6,12 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/sirfp)
 install(TARGETS sirfp_core EXPORT sirfp-core ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY core/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT sirfp-core NAMESPACE sirfp:: FILE sirfp-core.cmake DESTINATION ${package_dir})
+if(SIRFP_CUDA)
+  install(TARGETS sirfp_cuda sirfp_cuda_registration EXPORT sirfp-cuda ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+          OBJECTS DESTINATION ${CMAKE_INSTALL_LIBDIR}/sirfp)
+  install(DIRECTORY cuda/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(EXPORT sirfp-cuda NAMESPACE sirfp:: FILE sirfp-cuda.cmake DESTINATION ${package_dir})
+endif()
 if(SIRFP_TORCH_ADAPTER)
   set_target_properties(sirfp PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
   install(TARGETS sirfp RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -87,7 +87,9 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only programs whose name contains this")
     parser.add_argument("--json", type=pathlib.Path, help="also write all rows there")
     args = parser.parse_args()
-    programs = sorted(p for p in args.build.glob("*_bench") if args.only in p.name and os.access(p, os.X_OK))
+    programs = sorted(
+        p for p in args.build.glob("*_bench") if args.only in p.name and not p.name.startswith("gpu_") and os.access(p, os.X_OK)
+    )
     if not programs:
         raise SystemExit(f"bench: {args.build} holds no *_bench program with {args.only!r} in its name: make build")
     os.environ["SIRFP_BENCH_NETWORK"] = network()

@@ -14,6 +14,10 @@ void expect_sound_sync(const buffer& notes) {
   const auto weight = std::bit_cast<std::int64_t>(words[device_notes::bad_weight]);
   SIRFP_EXPECTS(weight == device_notes::none, "pixel weight at image ", device_notes::image_of(weight), ", pixel ",
                 device_notes::index_of(weight), ", expected a finite value that is not negative");
+  const auto beyond = std::bit_cast<std::int64_t>(words[device_notes::beyond_fp32]);
+  if (beyond != device_notes::none)
+    throw failure(text("features of image ", device_notes::image_of(beyond), ", channel ", device_notes::index_of(beyond),
+                       ": sqrt(weight) x or x - mean leaves the range of fp32 (3.4e38), which only strict precision takes"));
 }
 
 }  // namespace sirfp

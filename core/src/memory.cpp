@@ -32,7 +32,10 @@ std::shared_ptr<memory_resource> host_memory() {
   return shared;
 }
 
-buffer::buffer(std::shared_ptr<memory_resource> memory, std::int64_t size) : memory_(std::move(memory)), size_(size) {
+// From here on an exception finds a whole object, and gives back what it has.
+buffer::buffer(std::shared_ptr<memory_resource> memory, std::int64_t size) : buffer() {
+  memory_ = std::move(memory);
+  size_ = size;
   SIRFP_EXPECTS(size >= 0, "buffer of ", size, " elements");
   if (size_ == 0) return;
   data_ = static_cast<double*>(memory_->allocate(bytes_of(size_)));

@@ -8,10 +8,22 @@
 #include "sirfp/expects.hpp"
 
 namespace sirfp {
+namespace {
+
+std::string why_no_device() {
+  const auto [driver, runtime] = device::versions();
+  const auto version = [](int number) { return text(number / 1000, ".", number % 1000 / 10); };
+  if (driver == 0) return "no NVIDIA driver on this machine";
+  if (driver / 1000 < runtime / 1000)
+    return text("the driver serves CUDA up to ", version(driver), ", this build needs ", version(runtime));
+  return "the driver finds no GPU";
+}
+
+}  // namespace
 
 context cuda_context(int device, void* stream, std::shared_ptr<executor> threads, const cuda_options& options) {
   const int count = device::device_count();
-  SIRFP_EXPECTS(count > 0, "backend cuda: no GPU, or no driver for it");
+  SIRFP_EXPECTS(count > 0, "backend cuda: ", why_no_device());
   SIRFP_EXPECTS(device >= 0 && device < count, "backend cuda: device ", device, ", expected 0 to ", count - 1);
   const device_facts facts = device::facts_of(device);
   SIRFP_EXPECTS(facts.arch >= 80, "backend cuda: device ", device, " has compute capability ", facts.arch / 10, ".", facts.arch % 10,

@@ -29,8 +29,9 @@ std::vector<std::int64_t> widths_of(std::span<const redundancy_matrix> matrices)
 // A batch on the device: matrices that are on the host are copied.
 class batch {
  public:
-  batch(std::span<const redundancy_matrix> matrices, const device_facts& facts, void* stream)
+  batch(std::span<const redundancy_matrix> matrices, std::int64_t first, const device_facts& facts, void* stream)
       : matrices_(matrices),
+        first_(first),
         stream_(stream),
         plan_(plan_elimination(widths_of(matrices), facts)),
         fixed_(plan_.fixed_bytes, stream),
@@ -111,7 +112,7 @@ class batch {
       device::copy_to_host_sync(host.data(), matrix.data, static_cast<std::size_t>(bytes_of(matrix)), stream_);
       matrix.data = host.data();
     }
-    expect_redundancy(matrix, bad);
+    expect_redundancy(matrix, first_ + bad);
   }
 
   static elimination result_of(std::span<const std::int32_t> order, std::span<const std::int64_t> degree,
@@ -129,6 +130,7 @@ class batch {
   }
 
   std::span<const redundancy_matrix> matrices_;
+  std::int64_t first_;  // of them, in the caller's batch
   void* stream_;
   elimination_plan plan_;
   device_array<std::byte> fixed_;
@@ -140,14 +142,28 @@ class batch {
   std::vector<int> shift_;
 };
 
+// `first`: the position of matrices[0] in the caller's batch.
+void eliminate_sync(std::span<const redundancy_matrix> matrices, std::int64_t first, const device_facts& facts, void* stream,
+                    std::span<elimination> results) {
+  try {
+    batch all(matrices, first, facts, stream);
+    all.check_and_scale_sync();
+    all.eliminate_sync(results);
+    return;
+  } catch (const device::out_of_memory&) {
+    if (matrices.size() <= 1) throw;
+  }
+  const std::size_t half = matrices.size() / 2;
+  eliminate_sync(matrices.first(half), first, facts, stream, results.first(half));
+  eliminate_sync(matrices.subspan(half), first + static_cast<std::int64_t>(half), facts, stream, results.subspan(half));
+}
+
 }  // namespace
 
 void cuda_backend::eliminate(const context& ctx, std::span<const redundancy_matrix> matrices, std::span<elimination> results) const {
   const device::device_scope scope(device_);
   for (elimination& result : results) result.curve.assign(1, 0.0);  // of a matrix without channels
-  batch all(matrices, facts_, ctx.stream);
-  all.check_and_scale_sync();
-  all.eliminate_sync(results);
+  eliminate_sync(matrices, 0, facts_, ctx.stream, results);
 }
 
 }  // namespace sirfp

@@ -131,8 +131,15 @@ void form_gram(const feature_view& features, const pixel_weights& weights, const
 
 void form_gram(const feature_view& features, const pixel_weights& weights, const gram_target& target, gram_precision precision,
                const device_facts& facts, void* stream) {
-  const device_gram_plan plan = plan_device_gram(request_of(features, weights, target.mean != nullptr, precision), facts);
-  form_gram(features, weights, target, plan, stream);
+  device_gram_plan plan = plan_device_gram(request_of(features, weights, target.mean != nullptr, precision), facts);
+  for (;;) {
+    try {
+      return form_gram(features, weights, target, plan, stream);
+    } catch (const device::out_of_memory&) {  // thrown before the first launch
+      if (plan.images_at_once <= 1) throw;
+      plan = with_fewer_images(plan);
+    }
+  }
 }
 
 }  // namespace sirfp

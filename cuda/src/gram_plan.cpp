@@ -40,10 +40,11 @@ device::launch_shape shape_for(gram_recipe recipe, const device_gram_plan& plan,
 }
 
 // Ranges of an image, and their length: a multiple of 64 pixels, so that every range begins on a 16-byte boundary where the rows do.
-void cut_pixels(device_gram_plan& plan, std::int64_t pixels) {
+void cut_pixels(device_gram_plan& plan, std::int64_t pixels, std::int64_t range_pixels) {
   const std::int64_t wanted = std::max<std::int64_t>(1, units_per_image / plan.tiles);
   const std::int64_t ranges = std::clamp<std::int64_t>(pixels / least_range_pixels, 1, wanted);
-  plan.range_pixels = parts(parts(pixels, ranges), native_pixels) * native_pixels;
+  if (range_pixels == 0) range_pixels = parts(pixels, ranges);
+  plan.range_pixels = parts(range_pixels, native_pixels) * native_pixels;
   plan.ranges = parts(pixels, plan.range_pixels);
 }
 
@@ -76,7 +77,7 @@ gram_request request_of(const feature_view& features, const pixel_weights& weigh
   return request;
 }
 
-device_gram_plan plan_device_gram(const gram_request& request, const device_facts& facts) {
+device_gram_plan plan_device_gram(const gram_request& request, const device_facts& facts, std::int64_t range_pixels) {
   SIRFP_EXPECTS(request.channels <= most_gram_channels && request.pixels <= most_gram_pixels, "features of ", request.channels,
                 " channels and ", request.pixels, " pixels, the cuda backend takes ", most_gram_channels, " and 2^30 at most");
   device_gram_plan plan;
@@ -89,7 +90,7 @@ device_gram_plan plan_device_gram(const gram_request& request, const device_fact
   plan.channels_abreast = request.contiguous_channels;
   plan.check_range = request.type == dtype::bf16 && (plan.recipe == gram_recipe::copied || plan.recipe == gram_recipe::native);
   if (plan.recipe == gram_recipe::plain) return plan;
-  cut_pixels(plan, request.pixels);
+  cut_pixels(plan, request.pixels, range_pixels);
   size_workspace(plan, request);
   plan.gram = shape_for(plan.recipe, plan, facts);
   plan.again = shape_for(gram_recipe::split, plan, facts);
@@ -99,6 +100,14 @@ device_gram_plan plan_device_gram(const gram_request& request, const device_fact
                  shared_out ? std::size_t{finish_threads} * 8 : 0};
   SIRFP_EXPECTS(plan.finish.blocks <= std::numeric_limits<std::int32_t>::max(), "features of ", request.channels,
                 " channels: too many tiles");
+  return plan;
+}
+
+device_gram_plan with_fewer_images(device_gram_plan plan) {
+  const std::int64_t images = plan.images_at_once / 2;
+  for (std::int64_t* const size : {&plan.slot_values, &plan.sum_values, &plan.total_values, &plan.workspace_bytes})
+    *size = *size / plan.images_at_once * images;
+  plan.images_at_once = images;
   return plan;
 }
 

@@ -58,7 +58,11 @@ constexpr std::int64_t most_gram_pixels = std::int64_t{1} << 30;
 
 // The workspace is at most gram_tuning::workspace_bytes or what one image needs, which is below 20 MiB + 4 (C + 256)^2 bytes: half of that
 // square is the lower triangle in fp64, rounded up to tiles.
+// `range_pixels` cuts an image into ranges of so many (rounded up to 64) instead of the plan's own choice: for tests and measurements.
 // Throws invalid_argument where a launch would exceed its limits.
-device_gram_plan plan_device_gram(const gram_request& request, const device_facts& facts);
+device_gram_plan plan_device_gram(const gram_request& request, const device_facts& facts, std::int64_t range_pixels = 0);
+
+// The same with half of the images at once, for half of the workspace; the same bits.
+device_gram_plan with_fewer_images(device_gram_plan plan);
 
 }  // namespace sirfp

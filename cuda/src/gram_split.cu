@@ -123,7 +123,10 @@ class split_unit {
     if (!unit_.diagonal) return;
     SIRFP_UNROLL for (int i = 0; i < items / 2; ++i) {
       sums_[i] += static_cast<double>(sum_unit) * static_cast<double>(sum[i]);
-      if (worst[i] >= infinity_bits) note_bad(task_.notes, device_notes::bad_feature, task_.images_before + unit_.image, channel_of(i));
+      const std::uint32_t bits = magnitude_of(sum[i]);
+      if (worst[i] < infinity_bits && largest[i] < infinity_bits && bits < infinity_bits) continue;
+      note_bad(task_.notes, worst[i] < infinity_bits ? device_notes::beyond_fp32 : device_notes::bad_feature,
+               task_.images_before + unit_.image, channel_of(i));
     }
   }
 

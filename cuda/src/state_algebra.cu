@@ -65,7 +65,7 @@ SIRFP_KERNEL merge_means_kernel(moments_view into, moments_view from, std::int64
 
 SIRFP_KERNEL merge_notes_kernel(double* into, const double* from, std::int64_t images_before) {
   const int which = device::thread_index();
-  if (which != device_notes::bad_feature && which != device_notes::bad_weight) return;
+  if (which >= device_notes::words || which == device_notes::weight) return;
   auto* const to = reinterpret_cast<std::int64_t*>(into + which);
   const std::int64_t code = *reinterpret_cast<const std::int64_t*>(from + which);
   const std::int64_t moved = code == device_notes::none ? code : code - (images_before << 31);

@@ -265,6 +265,8 @@ TEST(elimination, bad_input_is_named) {
     wrong = good.view();
     wrong.data = nullptr;
     EXPECT_EQ(error_of(ctx, {&wrong, 1}), "redundancy matrix 0: no data");
+    wrong.data = reinterpret_cast<const std::byte*>(good.values.data()) + 3;
+    EXPECT_EQ(error_of(ctx, {&wrong, 1}), text("redundancy matrix 0 at address ", wrong.data, ", expected a multiple of 4"));
   }
 }
 

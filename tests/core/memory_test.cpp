@@ -25,11 +25,22 @@ class counting_memory final : public memory_resource {
     held -= static_cast<std::int64_t>(bytes);
     host_memory()->deallocate(pointer, bytes);
   }
-  void zero(void* pointer, std::size_t bytes) override { host_memory()->zero(pointer, bytes); }
+  void zero(void* pointer, std::size_t bytes) override {
+    if (lost) throw failure("the device is lost");
+    host_memory()->zero(pointer, bytes);
+  }
   void copy_to_host(void* host, const void* pointer, std::size_t bytes) override { host_memory()->copy_to_host(host, pointer, bytes); }
   void copy_from_host(void* pointer, const void* host, std::size_t bytes) override { host_memory()->copy_from_host(pointer, host, bytes); }
   std::int64_t held = 0;
+  bool lost = false;
 };
+
+TEST(memory, a_buffer_that_cannot_be_cleared_is_given_back) {
+  const auto memory = std::make_shared<counting_memory>();
+  memory->lost = true;
+  EXPECT_THROW(buffer(memory, 10), failure);
+  EXPECT_EQ(memory->held, 0);
+}
 
 TEST(memory, buffers_start_at_zero_and_are_aligned) {
   for (const std::int64_t size : {1, 7, 8, 1000}) {

@@ -221,6 +221,10 @@ TEST(similarity, bad_use_is_refused_and_changes_nothing) {
     refused(changed([](feature_view& v) { v.height = 0; }), {}, {}, "[1, 4, 0, 5]");
     refused(changed([](feature_view& v) { v.images = -1; }), {}, {}, "[-1, 4, 3, 5]");
     refused(changed([](feature_view& v) { v.data = nullptr; }), {}, {}, "without data");
+    refused(changed([](feature_view& v) { v.data = static_cast<const std::byte*>(v.data) + 2; }), {}, {}, "expected a multiple of 4");
+    const auto* const crooked = reinterpret_cast<const float*>(static_cast<const std::byte*>(good.data) + 1);
+    refused(good, {crooked, 15}, {}, "pixel weights at address");
+    refused(good, {static_cast<const float*>(good.data), -15}, {}, "image stride -15");
     refused(changed([=](feature_view& v) { v.space = on_host ? memory_space::cuda : memory_space::host; }), {}, {},
             on_host ? "in cuda memory, but the backend reads host" : "in host memory, but the backend reads cuda");
     refused(changed([](feature_view& v) { v.row_stride = std::numeric_limits<std::int64_t>::max() / 2; }), {}, {}, "64-bit");

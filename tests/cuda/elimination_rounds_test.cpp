@@ -1,11 +1,10 @@
 // The elimination's kernels where one round of loads is not enough, and with matrices that are on the device already.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "device_array.hpp"
 #include "sirfp/cuda_context.hpp"
 #include "sirfp/elimination.hpp"
+#include "support/long_run.hpp"
 #include "support/symmetric_matrix.hpp"
 
 namespace sirfp::test {
@@ -16,7 +15,7 @@ TEST(elimination_rounds, wide_matrices_equal_the_reference) {
   const context ctx = cuda_context(0, nullptr, make_thread_pool(1));
   const context cpu = cpu_context(make_thread_pool(1));
   std::vector<std::int64_t> widths{2047, 2049};
-  if (std::getenv("SIRFP_LONG") != nullptr) widths.insert(widths.end(), {4097, 8192});
+  if (long_run()) widths.insert(widths.end(), {4097, 8192});
   for (const std::int64_t channels : widths) {
     const auto matrix = random_symmetric<float>(5, channels, filling::signed_uniform);
     const redundancy_matrix view = matrix.view();

@@ -23,6 +23,10 @@ std::vector<double> everything() {
   similarity_state similarity;
   moments_state moments;
   edge_state edges;
+  const placed_features copied(ctx, feature_data(feature_case{{2, 130, 1, 1300}, dtype::f16, layout::aligned}));
+  similarity_state by_copies;
+  accumulate_similarity(ctx, copied.view(), {}, {}, by_copies);
+  take(mean_redundancy_sync(by_copies));
   for (const feature_case& c : {feature_case{{3, 37, 21, 35}, dtype::f32, layout::nchw, weighting::random, 3, 1},
                                 feature_case{{2, 37, 70, 33}, dtype::bf16, layout::nhwc, weighting::some_zero, 0, 2}}) {
     const feature_data data(c);

@@ -62,9 +62,10 @@ TEST(state_algebra, the_lowest_image_of_merged_notes_stands) {
   const context ctx = cuda_context(0, nullptr, make_thread_pool(1));
   const auto bits = [](std::int64_t code) { return std::bit_cast<double>(code); };
   const auto merged = [&](std::int64_t into_code, std::int64_t from_code) {
-    buffer into = buffer::from_host(ctx.memory, {bits(into_code), 0, 0});
-    ctx.backend->merge_notes(ctx, into, buffer::from_host(ctx.memory, {bits(from_code), 0, 5}), 10);
+    buffer into = buffer::from_host(ctx.memory, {bits(into_code), 0, 0, 0});
+    ctx.backend->merge_notes(ctx, into, buffer::from_host(ctx.memory, {bits(from_code), 0, 5, bits(from_code)}), 10);
     EXPECT_EQ(into.to_host_sync()[device_notes::weight], 0) << "merge_moments adds weights";
+    EXPECT_EQ(std::bit_cast<std::int64_t>(into.to_host_sync()[device_notes::beyond_fp32]), device_notes::moved(from_code, 10));
     return std::bit_cast<std::int64_t>(into.to_host_sync()[device_notes::bad_feature]);
   };
   using device_notes::code;

@@ -48,6 +48,13 @@ std::size_t live_allocations() {
   return allocations().size();
 }
 
+std::size_t live_bytes() {
+  const std::lock_guard lock(guard);
+  std::size_t bytes = 0;
+  for (const auto& [begin, memory] : allocations()) bytes += memory.size();
+  return bytes;
+}
+
 void expect_intact_memory(const std::string& who) {
   const std::lock_guard lock(guard);
   for (const auto& [begin, memory] : allocations())

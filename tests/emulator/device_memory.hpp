@@ -10,6 +10,7 @@ void* allocate_device(std::size_t bytes);
 void release_device(void* pointer) noexcept;  // a stray pointer ends the program: a bug of ours, in a place that cannot throw
 bool is_device(const void* pointer);
 std::size_t live_allocations();
+std::size_t live_bytes();
 // Throws kernel_error when a zone around an allocation was written to; `who` starts the text.
 void expect_intact_memory(const std::string& who);
 

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "device_memory.hpp"
+#include "machine.hpp"
 #include "scheduler.hpp"
 
 namespace sirfp::emulator {
@@ -36,6 +37,7 @@ void run_grid(const grid_shape& shape, const std::function<void()>& body) {
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
   expect_launchable(shape);
+  expect_alive(shape.name.c_str());
   seed_sequence& from = sequence();
   scheduler(shape, body, from.seed + (from.launches++ << 32)).run();
   expect_intact_memory("kernel " + shape.name + ", seed " + std::to_string(from.seed));

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <random>
 
 #include "device/async_copy.cuh"
@@ -14,6 +16,7 @@
 #include "device/vectors.cuh"
 #include "device/warp.cuh"
 #include "device_array.hpp"
+#include "sirfp/dtype.hpp"
 
 namespace sirfp::test {
 namespace {
@@ -106,6 +109,36 @@ TEST(primitives, warps_shuffle_vote_and_reduce) {
   }
 }
 
+struct order_results {
+  std::int64_t least;
+  unsigned bits;
+  int swaps;
+};
+
+SIRFP_KERNEL order_kernel(const std::int64_t* in, order_results* out, int* seen) {
+  device::atomic_min(&out->least, in[device::grid_thread()]);
+  device::atomic_or(&out->bits, 1U << (device::grid_thread() % 32));
+  for (int before = device::load_relaxed(&out->swaps);;) {  // counts by compare and swap
+    const int found = device::compare_and_swap(&out->swaps, before, before + 1);
+    if (found == before) break;
+    before = found;
+  }
+  seen[device::grid_thread()] = static_cast<int>(device::grid_thread());
+  device::device_fence();
+}
+
+TEST(primitives, atomics_lose_nothing) {
+  const auto in = random_values<std::int64_t>(5 * 40, 9);
+  const device_array<std::int64_t> from(in, nullptr);
+  const device_array<order_results> to(std::vector{order_results{INT64_MAX, 0, 0}}, nullptr);
+  const device_array<int> seen(5 * 40, nullptr);
+  device::launch({"order", 5, 40}, nullptr, order_kernel, static_cast<const std::int64_t*>(from.data()), to.data(), seen.data());
+  const order_results got = to.to_host_sync().front();
+  EXPECT_EQ(got.least, *std::min_element(in.begin(), in.end()));
+  EXPECT_EQ(got.bits, 0xffffffffU);
+  EXPECT_EQ(got.swaps, 5 * 40);
+}
+
 SIRFP_KERNEL queue_kernel(unsigned* next, unsigned count, int* taken, std::int64_t* sum, std::uint64_t* largest) {
   for (unsigned k = device::atomic_add(next, 1U); k < count; k = device::atomic_add(next, 1U)) {
     taken[k] += 1;  // nobody else has k
@@ -184,6 +217,120 @@ TEST(primitives, async_copies_are_there_after_the_wait) {
         const int at = g * 128 + 127 - k;
         ASSERT_EQ(got[static_cast<std::size_t>(g * 128 + k)], at < count ? in[static_cast<std::size_t>(at)] : 0.0F) << count << " " << k;
       }
+  }
+}
+
+SIRFP_KERNEL words_kernel(const float* in, int count, float* out) {
+  auto* const tile = device::shared_array<float>();
+  const int k = device::thread_index();
+  device::copy_4_async(tile + k, in + (k < count ? k : 0), k < count ? 4 : 0);
+  device::commit_copies();
+  device::wait_for_copies<0>();
+  device::block_barrier();
+  out[k] = tile[63 - k];
+}
+
+TEST(primitives, async_copies_of_words_fill_up_with_zeros) {
+  std::vector<float> in;
+  for (int k = 0; k < 41; ++k) in.push_back(static_cast<float>(k + 1));
+  const device_array<float> from(in, nullptr);
+  const device_array<float> to(64, nullptr);
+  device::launch({"words", 1, 64, 256}, nullptr, words_kernel, static_cast<const float*>(from.data()), 41, to.data());
+  const std::vector<float> got = to.to_host_sync();
+  for (int k = 0; k < 64; ++k) EXPECT_EQ(got[static_cast<std::size_t>(k)], 63 - k < 41 ? static_cast<float>(64 - k) : 0.0F) << k;
+}
+
+// More shared memory than a kernel gets unasked, to the last byte.
+SIRFP_KERNEL last_byte_kernel(int bytes, unsigned char* out) {
+  auto* const all = device::shared_array<unsigned char>();
+  for (int k = device::thread_index(); k < bytes; k += device::block_threads()) all[k] = static_cast<unsigned char>(k % 251);
+  device::block_barrier();
+  for (int k = device::thread_index(); k < bytes; k += device::block_threads()) out[k] = all[bytes - 1 - k];
+}
+
+TEST(primitives, shared_memory_beyond_48_kilobytes) {
+  constexpr int bytes = 98448;  // what gram_copied takes
+  const device_array<unsigned char> to(bytes, nullptr);
+  device::launch({"last_byte", 1, 96, bytes}, nullptr, last_byte_kernel, bytes, to.data());
+  const std::vector<unsigned char> got = to.to_host_sync();
+  for (int k = 0; k < bytes; ++k) ASSERT_EQ(got[static_cast<std::size_t>(k)], (bytes - 1 - k) % 251) << k;
+}
+
+template <int Count>
+SIRFP_KERNEL vectors_kernel(const std::uint32_t* in, std::uint32_t* out) {
+  const auto at = device::grid_thread() * Count;
+  auto value = device::load_vector<Count>(in + at);
+  for (int i = 0; i < Count; ++i) value[i] ^= 0x5a5a5a5aU;
+  device::store_vector(out + (device::grid_threads() - 1 - device::grid_thread()) * Count, value);
+}
+
+TEST(primitives, vectors_move_all_their_elements) {
+  const auto check = [](auto kernel, std::size_t count) {
+    const auto in = random_values<std::uint32_t>(64 * count, 4);
+    const device_array<std::uint32_t> from(in, nullptr);
+    const device_array<std::uint32_t> to(static_cast<std::int64_t>(64 * count), nullptr);
+    device::launch({"vectors", 2, 32}, nullptr, kernel, static_cast<const std::uint32_t*>(from.data()), to.data());
+    const std::vector<std::uint32_t> got = to.to_host_sync();
+    for (std::size_t k = 0; k < 64 * count; ++k) ASSERT_EQ(got[(63 - k / count) * count + k % count], in[k] ^ 0x5a5a5a5aU) << count;
+  };
+  check(vectors_kernel<1>, 1);
+  check(vectors_kernel<2>, 2);
+  check(vectors_kernel<4>, 4);
+}
+
+SIRFP_KERNEL widen_kernel(float* f16, float* bf16) {
+  for (std::int64_t k = device::grid_thread(); k < 65536; k += device::grid_threads()) {
+    f16[k] = device::to_float(device::f16{static_cast<std::uint16_t>(k)});
+    bf16[k] = device::to_float(device::bf16{static_cast<std::uint16_t>(k)});
+  }
+}
+
+TEST(primitives, all_16_bit_values_widen_as_on_the_host) {
+  const device_array<float> f16(65536, nullptr);
+  const device_array<float> bf16(65536, nullptr);
+  device::launch({"widen", 4, 256}, nullptr, widen_kernel, f16.data(), bf16.data());
+  const std::vector<float> got_f16 = f16.to_host_sync();
+  const std::vector<float> got_bf16 = bf16.to_host_sync();
+  const auto same = [](float a, float b) { return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b); };
+  for (std::size_t k = 0; k < 65536; ++k) {
+    const float wide = f16_to_float(static_cast<std::uint16_t>(k));
+    ASSERT_TRUE(same(got_f16[k], wide) || (std::isnan(got_f16[k]) && std::isnan(wide))) << "f16 " << k;
+    ASSERT_TRUE(same(got_bf16[k], bf16_to_float(static_cast<std::uint16_t>(k)))) << "bf16 " << k;
+  }
+}
+
+struct rounded {
+  std::uint16_t f16, bf16;
+  double product_and_sum;
+};
+
+SIRFP_KERNEL round_kernel(const float* in, int count, rounded* out) {
+  for (auto k = static_cast<int>(device::grid_thread()); k < count; k += static_cast<int>(device::grid_threads())) {
+    const auto wide = static_cast<double>(in[k]) * 1.000000001;
+    out[k] = {device::round_to_f16(in[k]).bits, device::round_to_bf16(in[k]).bits,
+              device::add_rounded(device::multiply_rounded(wide, wide), -wide)};
+  }
+}
+
+// From the least subnormal f16 to beyond the largest, ties among them; and no multiply-add is fused.
+TEST(primitives, rounding_is_that_of_the_host) {
+  std::vector<float> in;
+  for (const std::uint32_t bits : random_values<std::uint32_t>(4000, 8)) {
+    const float value = std::bit_cast<float>((bits & 0x807fffffU) | (102 + bits / 8192 % 42) << 23);
+    in.push_back(value);
+    in.push_back(std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) & 0xfffff000U));  // a tie half of the time
+  }
+  const auto count = static_cast<int>(in.size());
+  const device_array<float> from(in, nullptr);
+  const device_array<rounded> to(count, nullptr);
+  device::launch({"round", 3, 64}, nullptr, round_kernel, static_cast<const float*>(from.data()), count, to.data());
+  const std::vector<rounded> got = to.to_host_sync();
+  for (std::size_t k = 0; k < in.size(); ++k) {
+    ASSERT_EQ(got[k].f16, float_to_f16(in[k])) << in[k];
+    ASSERT_EQ(got[k].bf16, float_to_bf16(in[k])) << in[k];
+    const auto wide = static_cast<double>(in[k]) * 1.000000001;
+    const volatile double product = wide * wide;  // volatile: the host may not fuse it either
+    ASSERT_EQ(got[k].product_and_sum, product - wide) << in[k];
   }
 }
 

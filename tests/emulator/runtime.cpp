@@ -1,10 +1,12 @@
 // cuda/src/device/runtime.hpp on the host. Streams have no life of their own: what is put on one is done at once.
 #include "device/runtime.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
 #include "device_memory.hpp"
+#include "machine.hpp"
 #include "sirfp/expects.hpp"
 
 namespace sirfp::device {
@@ -14,21 +16,39 @@ using clock = std::chrono::steady_clock;
 
 }  // namespace
 
-int device_count() { return 1; }
-// A small GPU, so that grids are smaller than the work and persistent loops go round.
-device_facts facts_of(int) { return {80, 3, 2048, 163 << 10, 164 << 10, 40 << 20}; }
+cuda_versions versions() { return {emulator::this_machine().driver, emulator::this_machine().runtime}; }
+int device_count() { return emulator::this_machine().driver < emulator::this_machine().runtime ? 0 : emulator::this_machine().devices; }
+device_facts facts_of(int) { return emulator::this_machine().facts; }
 
 void keep_pool(int) {}
 
 device_scope::device_scope(int device) { SIRFP_EXPECTS(device == 0, "device ", device, ": there is 1"); }
 device_scope::~device_scope() = default;
 
-void* allocate(std::size_t bytes, void*) { return emulator::allocate_device(bytes); }
+memory_bytes memory() {
+  const std::size_t total = emulator::this_machine().memory_bytes;
+  return {total - std::min(total, emulator::live_bytes()), total};
+}
+void* allocate(std::size_t bytes, void*) {
+  emulator::expect_alive("cudaMallocAsync");
+  const memory_bytes left = memory();
+  if (bytes > left.free) throw out_of_memory(bytes, left);
+  return emulator::allocate_device(bytes);
+}
 void release(void* pointer, void*) noexcept { emulator::release_device(pointer); }
-void zero(void* pointer, std::size_t bytes, void*) { std::memset(pointer, 0, bytes); }
-void copy_to_device(void* pointer, const void* host, std::size_t bytes, void*) { std::memcpy(pointer, host, bytes); }
-void copy_to_host_sync(void* host, const void* pointer, std::size_t bytes, void*) { std::memcpy(host, pointer, bytes); }
-void wait_sync(void*) {}
+void zero(void* pointer, std::size_t bytes, void*) {
+  emulator::expect_alive("cudaMemsetAsync");
+  std::memset(pointer, 0, bytes);
+}
+void copy_to_device(void* pointer, const void* host, std::size_t bytes, void*) {
+  emulator::expect_alive("cudaMemcpyAsync");
+  std::memcpy(pointer, host, bytes);
+}
+void copy_to_host_sync(void* host, const void* pointer, std::size_t bytes, void*) {
+  emulator::expect_alive("cudaMemcpyAsync");
+  std::memcpy(host, pointer, bytes);
+}
+void wait_sync(void*) { emulator::expect_alive("cudaStreamSynchronize"); }
 bool is_device_memory(const void* pointer) { return emulator::is_device(pointer); }
 
 event::event() : handle_(new clock::time_point) {}

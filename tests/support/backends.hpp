@@ -2,13 +2,14 @@
 // under the emulator or (gpu_*_test) on a GPU.
 #pragma once
 
-#include <cstdlib>
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cpu/cpu_backend.hpp"
 #include "sirfp/context.hpp"
+#include "support/long_run.hpp"
 #ifdef SIRFP_EMULATED_CUDA
 #include "emulator/grid.hpp"
 #include "sirfp/cuda_context.hpp"
@@ -27,7 +28,8 @@ struct named_context {
 // A Gram matrix that would take an emulated backend more than a fraction of a second; `make test-long` does them too.
 inline bool is_too_slow(const named_context& backend, std::int64_t images, std::int64_t channels, std::int64_t pixels) {
   constexpr std::int64_t most_products = 10'000'000;
-  return backend.emulated && images * channels * channels * pixels > most_products && std::getenv("SIRFP_LONG") == nullptr;
+  const std::int64_t rows = std::max<std::int64_t>(channels, 16);  // of the smallest matrix product
+  return backend.emulated && images * rows * rows * pixels > most_products && !long_run();
 }
 
 inline std::string_view name_of(simd_level level) {

@@ -20,6 +20,7 @@ struct feature_case {
   weighting weights = weighting::none;
   double mean = 0;  // of every channel
   unsigned seed = 1;
+  double scale = 1;  // of every value
 };
 
 inline std::ostream& operator<<(std::ostream& out, const feature_case& c) {
@@ -27,7 +28,7 @@ inline std::ostream& operator<<(std::ostream& out, const feature_case& c) {
                                         "some zero weights", "zero weights",   "shared weights"};
   return out << "[" << c.shape.images << ", " << c.shape.channels << ", " << c.shape.height << ", " << c.shape.width << "] "
              << sirfp::name_of(c.type) << " " << name_of(c.order) << ", " << names[static_cast<int>(c.weights)] << ", mean " << c.mean
-             << ", seed " << c.seed;
+             << ", scale " << c.scale << ", seed " << c.seed;
 }
 
 // Features (channel 1 repeats channel 0, channel 2 is zero, the others are correlated noise) and weights of a case.
@@ -68,7 +69,7 @@ struct feature_data {
       if (k == 2) return 0.0;
       const std::int64_t source = k == 1 ? 0 : k;
       const double spread = std::pow(2.0, static_cast<double>(source % 5) - 2);  // channels of unequal size
-      return c.mean + spread * (of(source) + (source % 7 == 3 ? of(0) : 0.0) + 0.1 * static_cast<double>(n));
+      return c.mean + c.scale * spread * (of(source) + (source % 7 == 3 ? of(0) : 0.0) + 0.1 * static_cast<double>(n));
     };
   }
 };
@@ -91,6 +92,13 @@ inline std::vector<feature_case> feature_cases() {
   cases.push_back({{1, 193, 4, 4}, dtype::f16, layout::nhwc});
   cases.push_back({{1, 130, 101, 93}, dtype::f32, layout::nchw});
   for (const double mean : {1.0, 100.0, 1e4, 1e6}) cases.push_back({{2, 9, 21, 30}, dtype::f32, layout::nchw, weighting::random, mean});
+  // 16-byte boundaries, without weights: 16-bit values go to tensor cores as they are
+  for (const std::int64_t c : {1, 7, 17, 63, 64, 65, 129}) cases.push_back({{1, c, 5, 7}, dtype::bf16, layout::aligned});
+  for (const std::int64_t p : {1, 7, 8, 9, 63, 64, 65, 1025}) cases.push_back({{2, 5, 1, p}, dtype::f16, layout::aligned});
+  // sums beyond 10^17 in bf16, whose products may leave fp32; more pixels than fp32 sums are kept for
+  for (const layout order : {layout::aligned, layout::nhwc})
+    cases.push_back({{3, 70, 9, 11}, dtype::bf16, order, weighting::none, 0, 1, 0x1p56});
+  for (const dtype type : {dtype::f16, dtype::f32}) cases.push_back({{1, 3, 1, 525'000}, type, layout::aligned});
   for (unsigned seed = 0; seed < cases.size(); ++seed) cases[seed].seed = seed + 1;
   return cases;
 }

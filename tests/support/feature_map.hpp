@@ -13,13 +13,14 @@
 
 namespace sirfp::test {
 
-enum class layout : std::uint8_t { nchw, nhwc, channel_slice, padded_rows, padded_nhwc, strided_columns, transposed };
+enum class layout : std::uint8_t { nchw, nhwc, channel_slice, padded_rows, padded_nhwc, strided_columns, transposed, aligned };
 inline constexpr layout all_layouts[] = {layout::nchw,        layout::nhwc,        layout::channel_slice,
                                          layout::padded_rows, layout::padded_nhwc, layout::strided_columns,
-                                         layout::transposed};
+                                         layout::transposed,  layout::aligned};
 
 inline std::string_view name_of(layout order) {
-  constexpr std::string_view names[] = {"nchw", "nhwc", "channel_slice", "padded_rows", "padded_nhwc", "strided_columns", "transposed"};
+  constexpr std::string_view names[] = {"nchw",       "nhwc",   "channel_slice", "padded_rows", "padded_nhwc", "strided_columns",
+                                        "transposed", "aligned"};
   return names[static_cast<int>(order)];
 }
 
@@ -39,7 +40,7 @@ class feature_map {
     view_.channels = shape.channels;
     view_.height = shape.height;
     view_.width = shape.width;
-    constexpr std::int64_t margin = 3;  // of padding, in elements, around everything
+    const std::int64_t margin = order == layout::aligned ? 16 : 3;  // of padding, in elements, around everything
     const std::int64_t size = lay_out(order) + 2 * margin;
     if (type == dtype::f32)
       floats_.assign(static_cast<std::size_t>(size), std::numeric_limits<float>::quiet_NaN());
@@ -104,6 +105,10 @@ class feature_map {
         return strides(2 * c * h * w, 2 * h * w, 2 * w, 2);
       case layout::transposed:  // rows and columns exchanged
         return strides(c * h * w, h * w, 1, h);
+      case layout::aligned: {  // every channel on a boundary of 16 bytes, padding behind it: what cp.async and wide loads take
+        const std::int64_t channel = (h * w + 7) / 8 * 8 + 16;
+        return strides(c * channel, channel, w, 1);
+      }
     }
     return 0;
   }

@@ -11,7 +11,7 @@ namespace sirfp::test {
 
 class placed_features {
  public:
-  placed_features(const context& ctx, const feature_map& map) : memory_(ctx.memory), view_(map.view()) {
+  placed_features(const context& ctx, const feature_map& map) : placed_features(ctx, map.view()) {
     if (memory_->space() == memory_space::host) return;
     const auto storage = map.storage();
     std::byte* const copy = keep(storage);
@@ -35,7 +35,10 @@ class placed_features {
   const pixel_weights& weights() const { return weights_; }
 
  private:
+  // Where a constructor goes on from here, what it has is given back though it may throw.
+  placed_features(const context& ctx, const feature_view& view) : memory_(ctx.memory), view_(view) {}
   std::byte* keep(std::span<const std::byte> bytes) {
+    copies_.reserve(copies_.size() + 1);
     copies_.emplace_back(memory_->allocate(bytes.size()), bytes.size());
     memory_->copy_from_host(copies_.back().first, bytes.data(), bytes.size());
     return static_cast<std::byte*>(copies_.back().first);

@@ -1,7 +1,8 @@
 // What a device notes beside a state's sums while nobody waits for it; the `_sync` functions read it (docs/decisions/0005).
 //
-// Three words in a buffer of the state's memory, empty on backends that know at once: the first feature that is not finite, the first
-// weight that is negative or not finite, both as codes below, and the sum of the pixel weights of a moments state.
+// Four words in a buffer of the state's memory, empty on backends that know at once: the first feature that is not finite, the first
+// weight that is negative or not finite, as codes below, the sum of the pixel weights of a moments state, and the first feature that fits
+// fp32 itself but not once it is weighted or centred.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,8 @@ namespace device_notes {
 constexpr std::int64_t bad_feature = 0;
 constexpr std::int64_t bad_weight = 1;
 constexpr std::int64_t weight = 2;  // a double
-constexpr std::int64_t words = 3;
+constexpr std::int64_t beyond_fp32 = 3;
+constexpr std::int64_t words = 4;
 
 // Image (counted from the state's first) and channel or pixel in one signed integer, so that the largest code is the lowest image and,
 // within it, the lowest channel; 0: none. Both below 2^31.

@@ -36,6 +36,7 @@ void check_features(const context& ctx, const feature_view& features) {
   check_space("features", features.space, ctx.backend->space());
   if (features.images == 0) return;
   SIRFP_EXPECTS(features.data != nullptr, "features without data");
+  check_alignment("features", features.data, size_of(features.type));
   std::int64_t pixels = 0;
   std::int64_t triangle = 0;
   const bool fits = !__builtin_mul_overflow(features.height, features.width, &pixels) && span_bytes(features) >= 0 &&
@@ -47,9 +48,11 @@ void check_features(const context& ctx, const feature_view& features) {
 }
 
 void check_weights(const feature_view& features, const pixel_weights& weights) {
-  if (weights.data == nullptr || features.space != memory_space::host) return;
-  const std::int64_t pixels = features.pixels();
+  if (weights.data == nullptr) return;
+  check_alignment("pixel weights", weights.data, sizeof(float));
   SIRFP_EXPECTS(weights.image_stride >= 0, "pixel weights with image stride ", weights.image_stride, ", expected 0 (shared) or more");
+  if (features.space != memory_space::host) return;
+  const std::int64_t pixels = features.pixels();
   const std::int64_t maps = weights.image_stride == 0 ? std::min<std::int64_t>(features.images, 1) : features.images;
   for (std::int64_t n = 0; n < maps; ++n) {
     const float* map = weights.data + n * weights.image_stride;
@@ -65,6 +68,10 @@ void check_weights(const feature_view& features, const pixel_weights& weights) {
 
 void check_same_channels(std::string_view what, std::int64_t state, std::int64_t other) {
   SIRFP_EXPECTS(state == other, what, " state of ", state, " channels, but ", other, " channels are to be added");
+}
+
+void check_alignment(std::string_view what, const void* data, std::size_t bytes) {
+  SIRFP_EXPECTS(reinterpret_cast<std::uintptr_t>(data) % bytes == 0, what, " at address ", data, ", expected a multiple of ", bytes);
 }
 
 void check_space(std::string_view what, memory_space state, memory_space backend) {

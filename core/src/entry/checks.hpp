@@ -1,6 +1,7 @@
 // The checks that the observation kernels share. Backends rely on them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -12,6 +13,8 @@ namespace sirfp::entry {
 // The context has what it needs, and the view names memory that the backend can read: positive extents (images may be 0), offsets that fit
 // 64 bits, a pointer.
 void check_features(const context& ctx, const feature_view& features);
+// A pointer is aligned to its elements: a GPU faults on others, and is lost to the whole process.
+void check_alignment(std::string_view what, const void* data, std::size_t bytes);
 // Every weight is finite and not negative. Reads them, so only on the host; a device backend checks its own.
 void check_weights(const feature_view& features, const pixel_weights& weights);
 // `what` names the state in the error text.

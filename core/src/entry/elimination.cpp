@@ -1,5 +1,6 @@
 #include "sirfp/elimination.hpp"
 
+#include "checks.hpp"
 #include "sirfp/backend.hpp"
 #include "sirfp/expects.hpp"
 
@@ -15,6 +16,7 @@ std::vector<elimination> eliminate(const context& ctx, std::span<const redundanc
     SIRFP_EXPECTS(matrix.row_stride >= matrix.channels, "redundancy matrix ", m, ": row stride ", matrix.row_stride, ", expected at least ",
                   matrix.channels);
     SIRFP_EXPECTS(matrix.data != nullptr || matrix.channels == 0, "redundancy matrix ", m, ": no data");
+    entry::check_alignment(text("redundancy matrix ", m), matrix.data, matrix.is_double ? sizeof(double) : sizeof(float));
   }
   std::vector<elimination> results(matrices.size());
   ctx.backend->eliminate(ctx, matrices, results);

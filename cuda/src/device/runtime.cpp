@@ -27,6 +27,13 @@ void check_cuda(cudaError_t status, const char* what, const char* file, int line
                      what, " at ", file, ":", line));
 }
 
+cuda_versions versions() {
+  cuda_versions found;
+  SIRFP_CHECK_CUDA(cudaDriverGetVersion(&found.driver));
+  SIRFP_CHECK_CUDA(cudaRuntimeGetVersion(&found.runtime));
+  return found;
+}
+
 int device_count() {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
@@ -68,15 +75,18 @@ device_scope::~device_scope() {
   if (former_ >= 0) cudaSetDevice(former_);
 }
 
+memory_bytes memory() {
+  memory_bytes found;
+  SIRFP_CHECK_CUDA(cudaMemGetInfo(&found.free, &found.total));
+  return found;
+}
+
 void* allocate(std::size_t bytes, void* stream) {
   void* pointer = nullptr;
   const cudaError_t status = cudaMallocAsync(&pointer, bytes, stream_of(stream));
   if (status == cudaErrorMemoryAllocation) {
-    std::size_t free = 0;
-    std::size_t total = 0;
     cudaGetLastError();
-    cudaMemGetInfo(&free, &total);
-    throw failure(text("out of device memory: ", bytes, " bytes asked for, ", free, " of ", total, " free"));
+    throw out_of_memory(bytes, memory());
   }
   SIRFP_CHECK_CUDA(status);
   return pointer;

@@ -5,10 +5,17 @@
 #include <cstddef>
 
 #include "sirfp/device_facts.hpp"
+#include "sirfp/expects.hpp"
 
 namespace sirfp::device {
 
-int device_count();  // 0 without a driver or a device
+// As CUDA counts them: 13020 is 13.2. The driver's is 0 where there is none.
+struct cuda_versions {
+  int driver = 0;
+  int runtime = 0;
+};
+cuda_versions versions();
+int device_count();  // 0 without a driver that this build can use, or a device
 device_facts facts_of(int device);
 
 // What is given back stays in the device's pool for the next allocation, instead of going to the driver at every wait.
@@ -26,7 +33,24 @@ class device_scope {
   int former_ = 0;
 };
 
-// Stream-ordered, from the device's pool; 256-byte aligned. Throws sirfp::failure with the bytes asked for and free.
+struct memory_bytes {
+  std::size_t free = 0;
+  std::size_t total = 0;
+};
+memory_bytes memory();  // of the current device
+
+// Whoever can do with less may try again.
+class out_of_memory : public failure {
+ public:
+  out_of_memory(std::size_t asked_for, const memory_bytes& left)
+      : failure(text("out of device memory: ", asked_for, " bytes asked for, ", left.free, " of ", left.total, " free")),
+        asked(asked_for),
+        free(left.free) {}
+  std::size_t asked;
+  std::size_t free;
+};
+
+// Stream-ordered, from the device's pool; 256-byte aligned. Throws out_of_memory.
 void* allocate(std::size_t bytes, void* stream);
 void release(void* pointer, void* stream) noexcept;
 void zero(void* pointer, std::size_t bytes, void* stream);

@@ -1,0 +1,187 @@
+// What the cuda backend makes of a machine that fails it: no driver, no device, no memory, a device lost in the middle. The emulated
+// runtime makes the faults (emulator/machine.hpp), one at a time and at every place.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "device/runtime.hpp"
+#include "emulator/device_memory.hpp"
+#include "emulator/machine.hpp"
+#include "gram_plan.hpp"
+#include "sirfp/cuda_context.hpp"
+#include "sirfp/edge_score.hpp"
+#include "sirfp/elimination.hpp"
+#include "sirfp/moments.hpp"
+#include "sirfp/similarity.hpp"
+#include "support/error_text.hpp"
+#include "support/placed_features.hpp"
+#include "support/symmetric_matrix.hpp"
+
+namespace sirfp::test {
+namespace {
+
+context device_context() { return cuda_context(0, nullptr, make_thread_pool(1)); }
+
+std::string refusal(const emulator::machine& machine, int device = 0) {
+  const emulator::faults made(machine);
+  return error_text<invalid_argument>([=] { cuda_context(device); });
+}
+
+TEST(faults, what_is_missing_is_named) {
+  SIRFP_EXPECT_HAS(refusal({.driver = 0}), "backend cuda: no NVIDIA driver on this machine");
+  SIRFP_EXPECT_HAS(refusal({.driver = 12040}), "backend cuda: the driver serves CUDA up to 12.4, this build needs 13.0");
+  SIRFP_EXPECT_HAS(refusal({.devices = 0}), "backend cuda: the driver finds no GPU");
+  SIRFP_EXPECT_HAS(refusal({.devices = 4}, 7), "backend cuda: device 7, expected 0 to 3");
+  SIRFP_EXPECT_HAS(refusal({.facts = {.arch = 75}}), "compute capability 7.5, expected at least 8.0");
+  device_context();
+}
+
+// Everything that the backend does, each to a list of numbers.
+struct operation {
+  const char* name;
+  std::function<std::vector<double>(const context&)> run;
+};
+
+std::vector<double> observed(const context& ctx, const feature_case& c) {
+  const feature_data data(c);
+  const placed_features placed(ctx, data);
+  similarity_state similarity;
+  moments_state moments;
+  edge_state edges;
+  for (int batch = 0; batch < 2; ++batch) {  // the second into a state that is there
+    accumulate_similarity(ctx, placed.view(), placed.weights(), {}, similarity);
+    accumulate_moments(ctx, placed.view(), placed.weights(), moments);
+    accumulate_edge_score(ctx, placed.view(), edges);
+  }
+  std::vector<double> all = mean_redundancy_sync(similarity);
+  for (const auto& part : {moments_sync(moments).covariance, edge_score_sync(edges)}) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+std::vector<double> eliminated(const context& ctx) {
+  const auto first = random_symmetric<float>(1, 9, filling::signed_uniform);
+  const auto second = random_symmetric<double>(2, 40, filling::signed_uniform);
+  const redundancy_matrix batch[] = {first.view(), second.view(), first.view()};
+  std::vector<double> all;
+  for (const elimination& found : eliminate(ctx, batch)) all.insert(all.end(), found.order.begin(), found.order.end());
+  return all;
+}
+
+std::vector<operation> operations() {
+  return {
+      {"observe f32",
+       [](const context& ctx) {
+         return observed(ctx, {{3, 5, 6, 7}, dtype::f32, layout::nchw, weighting::random});
+       }},
+      {"observe bf16",
+       [](const context& ctx) {
+         return observed(ctx, {{1, 5, 6, 7}, dtype::bf16, layout::aligned});
+       }},
+      {"eliminate", eliminated},
+  };
+}
+
+// The memory grows by what the last error asked for, so that every allocation is once the one that fails.
+TEST(faults, any_allocation_may_fail) {
+  for (const operation& each : operations()) {
+    const context ctx = device_context();
+    const std::vector<double> expected = each.run(ctx);
+    emulator::machine small{.memory_bytes = 0};
+    std::vector<double> got;
+    int failures = 0;
+    while (got.empty()) {
+      const emulator::faults made(small);
+      try {
+        got = each.run(ctx);
+      } catch (const device::out_of_memory& error) {
+        ++failures;
+        SIRFP_EXPECT_HAS(std::string(error.what()), text("out of device memory: ", error.asked, " bytes asked for, ", error.free, " of ",
+                                                         small.memory_bytes, " free"));
+        ASSERT_GT(error.asked, error.free) << each.name;
+        small.memory_bytes += error.asked - error.free;
+      }
+      ASSERT_EQ(emulator::live_allocations(), 0U) << each.name << " leaks with " << small.memory_bytes << " bytes";
+    }
+    EXPECT_EQ(got, expected) << each.name;
+    EXPECT_GT(failures, 3) << each.name;
+  }
+}
+
+TEST(faults, the_device_may_be_lost_at_any_call) {
+  for (const operation& each : operations()) {
+    const context ctx = device_context();
+    const std::vector<double> expected = each.run(ctx);
+    std::vector<double> got;
+    std::int64_t calls = 0;
+    for (; got.empty(); ++calls) {
+      const emulator::faults made({.calls_left = calls});
+      try {
+        got = each.run(ctx);
+      } catch (const failure& error) {
+        SIRFP_EXPECT_HAS(std::string(error.what()), "CUDA error 719");
+      }
+      ASSERT_EQ(emulator::live_allocations(), 0U) << each.name << " leaks, lost after " << calls << " calls";
+    }
+    EXPECT_EQ(got, expected) << each.name;
+    EXPECT_GT(calls, 10) << each.name;
+  }
+}
+
+TEST(faults, a_state_is_as_it_was_when_memory_runs_out) {
+  const context ctx = device_context();
+  const feature_data data(feature_case{{3, 5, 6, 7}});
+  const placed_features placed(ctx, data);
+  similarity_state similarity;
+  moments_state moments;
+  accumulate_similarity(ctx, placed.view(), {}, {}, similarity);
+  accumulate_moments(ctx, placed.view(), {}, moments);
+  const std::vector<double> before = mean_redundancy_sync(similarity);
+  const std::vector<double> covariance = moments_sync(moments).covariance;
+  {
+    const emulator::faults made({.memory_bytes = emulator::live_bytes()});
+    EXPECT_THROW(accumulate_similarity(ctx, placed.view(), {}, {}, similarity), device::out_of_memory);
+    EXPECT_THROW(accumulate_moments(ctx, placed.view(), {}, moments), device::out_of_memory);
+  }
+  EXPECT_EQ(mean_redundancy_sync(similarity), before);
+  EXPECT_EQ(moments_sync(moments).covariance, covariance);
+  EXPECT_EQ(similarity.images, 3);
+  accumulate_similarity(ctx, placed.view(), {}, {}, similarity);
+  EXPECT_EQ(similarity.images, 6);
+}
+
+// What does not fit at once is done in parts, to the same bits.
+TEST(faults, less_memory_takes_smaller_groups_of_images) {
+  const context ctx = device_context();
+  const feature_data data(feature_case{{6, 12, 8, 9}, dtype::f32, layout::nchw, weighting::random});
+  const placed_features placed(ctx, data);
+  const auto similarity = [&] {
+    similarity_state state;
+    accumulate_similarity(ctx, placed.view(), placed.weights(), {}, state);
+    return mean_redundancy_sync(state);
+  };
+  const std::vector<double> expected = similarity();
+  const device_gram_plan plan =
+      plan_device_gram(request_of(placed.view(), placed.weights(), false, gram_precision::standard), device::facts_of(0));
+  ASSERT_EQ(plan.images_at_once, 6);
+  const auto some = static_cast<std::size_t>(plan.workspace_bytes / 2 + (4 << 10));
+  const emulator::faults made({.memory_bytes = emulator::live_bytes() + some});
+  EXPECT_EQ(similarity(), expected);
+}
+
+TEST(faults, less_memory_takes_fewer_matrices) {
+  const context ctx = device_context();
+  const auto matrix = random_symmetric<float>(3, 64, filling::signed_uniform);
+  auto asymmetric = matrix;
+  asymmetric.values[1] += 1;
+  std::vector<redundancy_matrix> batch(5, matrix.view());
+  const std::vector<std::int32_t> expected = eliminate(ctx, batch).front().order;
+  const emulator::faults made({.memory_bytes = 120 << 10});  // of one matrix: 16 KiB and a copy of 32 KiB
+  EXPECT_THROW(device::allocate(5 * (48 << 10), nullptr), device::out_of_memory);
+  for (const elimination& found : eliminate(ctx, batch)) EXPECT_EQ(found.order, expected);
+  batch[4] = asymmetric.view();
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { eliminate(ctx, batch); }), "matrix 4");
+  EXPECT_EQ(emulator::live_allocations(), 0U);
+}
+
+}  // namespace
+}  // namespace sirfp::test
