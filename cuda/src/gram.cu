@@ -95,7 +95,8 @@ class gram_batch {
       return of_group;
     };
     if constexpr (sizeof(Element) == 2) {
-      if (plan_.recipe == gram_recipe::copied) launch_gram_copied(shape(plan_.gram), task, plan_.side, stream_);
+      if (plan_.recipe == gram_recipe::copied || plan_.recipe == gram_recipe::shifted)
+        launch_gram_copied(shape(plan_.gram), task, plan_.side, plan_.recipe == gram_recipe::shifted, stream_);
       if (plan_.recipe == gram_recipe::native) launch_gram_through_registers<Element, 1>(shape(plan_.gram), task, plan_.side, stream_);
       if (plan_.recipe != gram_recipe::split) {
         if (!plan_.check_range) return;

@@ -9,13 +9,11 @@
 
 namespace sirfp {
 
-// bf16 as it is: with larger sums of |x|, 4,096 products may leave fp32.
-constexpr float largest_native_sum = 1e17F;
-
 // Terms 1: 16-bit values as they are; 2: everything else. `task.queue` is 0.
 template <class Element, int Terms>
 void launch_gram_through_registers(const device::launch_shape& shape, const gram_task<Element>& task, int side, void* stream);
+// `shifted`: channels begin anywhere.
 template <class Element>
-void launch_gram_copied(const device::launch_shape& shape, const gram_task<Element>& task, int side, void* stream);
+void launch_gram_copied(const device::launch_shape& shape, const gram_task<Element>& task, int side, bool shifted, void* stream);
 
 }  // namespace sirfp

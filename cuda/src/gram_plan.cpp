@@ -16,7 +16,15 @@ constexpr std::int64_t parts(std::int64_t value, std::int64_t size) { return val
 gram_recipe recipe_for(const gram_request& request) {
   if (request.precision == gram_precision::strict) return gram_recipe::plain;
   if (request.type == dtype::f32 || request.weighted || request.centred) return gram_recipe::split;
-  return request.contiguous_pixels && request.aligned ? gram_recipe::copied : gram_recipe::native;
+  if (!request.contiguous_pixels) return gram_recipe::native;
+  return request.aligned ? gram_recipe::copied : gram_recipe::shifted;
+}
+
+bool takes_values_as_they_are(gram_recipe recipe) { return recipe != gram_recipe::split && recipe != gram_recipe::plain; }
+
+const char* kernel_name(gram_recipe recipe) {
+  constexpr const char* names[] = {"gram_copied", "gram_shifted", "gram_native", "gram_split", "gram_plain"};
+  return names[static_cast<int>(recipe)];
 }
 
 // What lies in shared memory: queue, ranges, planes (gram_split.cu) or stages (gram_copied.cu), each on a line of 128 bytes.
@@ -24,7 +32,7 @@ std::size_t shared_bytes_for(gram_recipe recipe, int side) {
   constexpr std::size_t fixed = 16 + 128;
   constexpr std::size_t range_bytes = 24;  // scale, limits, peak and inverse scale of a channel (gram_range.cuh)
   const std::size_t rows = 2 * static_cast<std::size_t>(side);
-  if (recipe == gram_recipe::copied) return fixed + rows * stages * native_pixels * 2;
+  if (recipe == gram_recipe::copied || recipe == gram_recipe::shifted) return fixed + rows * stages * native_pixels * 2;
   if (recipe == gram_recipe::native) return fixed + rows * split_pixels * 2;
   return fixed + rows * (split_pixels * 4 + range_bytes) + 16;
 }
@@ -35,8 +43,7 @@ device::launch_shape shape_for(gram_recipe recipe, const device_gram_plan& plan,
   const std::int64_t fit = std::max<std::int64_t>(1, facts.shared_bytes_per_multiprocessor / static_cast<std::int64_t>(shared + 1024));
   const std::int64_t resident =
       std::int64_t{facts.multiprocessors} * std::min<std::int64_t>(fit, facts.threads_per_multiprocessor / threads);
-  const char* name = recipe == gram_recipe::copied ? "gram_copied" : recipe == gram_recipe::native ? "gram_native" : "gram_split";
-  return {name, std::min(resident, plan.units(plan.images_at_once)), threads, shared};
+  return {kernel_name(recipe), std::min(resident, plan.units(plan.images_at_once)), threads, shared};
 }
 
 // Ranges of an image, and their length: a multiple of 64 pixels, so that every range begins on a 16-byte boundary where the rows do.
@@ -88,7 +95,7 @@ device_gram_plan plan_device_gram(const gram_request& request, const device_fact
   plan.weight_blocks = request.weighted ? parts(request.pixels, weights_per_block) : 0;
   plan.wide_loads = request.contiguous_pixels && request.aligned;
   plan.channels_abreast = request.contiguous_channels;
-  plan.check_range = request.type == dtype::bf16 && (plan.recipe == gram_recipe::copied || plan.recipe == gram_recipe::native);
+  plan.check_range = request.type == dtype::bf16 && takes_values_as_they_are(plan.recipe);
   if (plan.recipe == gram_recipe::plain) return plan;
   cut_pixels(plan, request.pixels, range_pixels);
   size_workspace(plan, request);

@@ -11,10 +11,11 @@
 namespace sirfp {
 
 enum class gram_recipe : std::uint8_t {
-  copied,  // 16-bit values as they are, by cp.async: similarity without weights, pixels contiguous and aligned
-  native,  // 16-bit values as they are, through registers: similarity without weights, any strides
-  split,   // sqrt(w) (x - shift) as two f16 terms, three products: everything else
-  plain    // fp64 throughout, no tensor cores: the `strict` option
+  copied,   // 16-bit values as they are, by cp.async: similarity without weights, pixels contiguous and aligned
+  shifted,  // the same, pixels contiguous, aligned or not
+  native,   // 16-bit values as they are, through registers: similarity without weights, any strides
+  split,    // sqrt(w) (x - shift) as two f16 terms, three products: everything else
+  plain     // fp64 throughout, no tensor cores: the `strict` option
 };
 
 struct gram_request {

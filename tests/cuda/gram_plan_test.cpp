@@ -80,9 +80,10 @@ TEST(device_gram_plan, the_recipe_is_the_fastest_that_is_exact_enough) {
   for_each_request(2, 100, 500, [](const gram_request& request) {
     const device_gram_plan plan = plan_device_gram(request, h200);
     const bool as_it_is = request.type != dtype::f32 && !request.weighted && !request.centred;
-    const gram_recipe expected = !as_it_is                                      ? gram_recipe::split
-                                 : request.contiguous_pixels && request.aligned ? gram_recipe::copied
-                                                                                : gram_recipe::native;
+    const gram_recipe expected = !as_it_is                    ? gram_recipe::split
+                                 : !request.contiguous_pixels ? gram_recipe::native
+                                 : request.aligned            ? gram_recipe::copied
+                                                              : gram_recipe::shifted;
     ASSERT_EQ(plan.recipe, expected);
     ASSERT_EQ(plan.check_range, as_it_is && request.type == dtype::bf16);
     ASSERT_EQ(plan.wide_loads, request.contiguous_pixels && request.aligned);
