@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <random>
 
 #include "device/bulk_copy.cuh"
@@ -12,6 +13,7 @@
 #include "device/shared.cuh"
 #include "device_array.hpp"
 #include "gram_multiply.cuh"
+#include "sirfp/dtype.hpp"
 
 namespace sirfp::test {
 namespace {

@@ -6,7 +6,7 @@
 
 namespace sirfp::device {
 
-struct alignas(64) tensor_map {
+struct alignas(128) tensor_map {
   std::uint64_t words[16];
 };
 
