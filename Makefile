@@ -5,7 +5,7 @@
 #   make camvid, make zoo    the tables of docs/results                 make format      reformat in place
 #   make finetune            pruned networks trained on (half an hour)
 #   make guide               the output in docs/guide.md
-#   make gpu                 on a machine with a GPU: build, test and measure there, internet or not
+#   make gpu [RESULTS=DIR]   on a machine with a GPU: build, test and measure there, internet or not
 #   make bundle              what such a machine may lack, gathered on one with internet
 #   make clean               remove build/ (not .venv, .cache)
 SHELL := bash
@@ -51,7 +51,7 @@ bench: build
 
 # Neither needs the .venv: a GPU node has its own Python, with torch.
 gpu:
-	@python3 scripts/gpu.py
+	@python3 scripts/gpu.py $(if $(RESULTS),--results '$(RESULTS)')
 
 bundle:
 	@python3 scripts/bundle.py

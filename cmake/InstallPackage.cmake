@@ -10,6 +10,7 @@ if(SIRFP_CUDA)
   install(TARGETS sirfp_cuda sirfp_cuda_registration EXPORT sirfp-cuda ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
           OBJECTS DESTINATION ${CMAKE_INSTALL_LIBDIR}/sirfp)
   install(DIRECTORY cuda/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(FILES cmake/FindCudaLibraries.cmake DESTINATION ${package_dir})
   install(EXPORT sirfp-cuda NAMESPACE sirfp:: FILE sirfp-cuda.cmake DESTINATION ${package_dir})
 endif()
 if(SIRFP_TORCH_ADAPTER)

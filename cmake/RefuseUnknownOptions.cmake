@@ -1,6 +1,6 @@
 # A misspelt -DSIRFP_... would otherwise be ignored in silence. Include after the options are declared.
 set(known SIRFP_TORCH_ADAPTER SIRFP_CUDA SIRFP_TESTS SIRFP_BENCHMARKS SIRFP_EXAMPLES SIRFP_INSTALL SIRFP_WARNINGS_AS_ERRORS SIRFP_SANITIZE SIRFP_TORCH
-          SIRFP_CBLAS_INCLUDE)
+          SIRFP_CBLAS_INCLUDE SIRFP_CUDA_WHEELS)
 get_cmake_property(cached CACHE_VARIABLES)
 foreach(name ${cached})
   get_property(type CACHE ${name} PROPERTY TYPE)

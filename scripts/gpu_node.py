@@ -24,6 +24,12 @@ def output_of(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True).stdout.strip()
 
 
+def version_of(*command: str, pattern: str = ".+") -> str | None:
+    """The first that fits, of what the command prints; none where it prints nothing of the sort."""
+    found = re.search(pattern, output_of(*command))
+    return found[0] if found else None
+
+
 def gpu() -> dict[str, str]:
     """The first GPU, as nvidia-smi has it now."""
     if shutil.which("nvidia-smi") is None:
@@ -62,11 +68,11 @@ def facts() -> dict[str, object]:
     return {
         "gpu": gpu(),
         "cores": len(os.sched_getaffinity(0)),
-        "toolkit": re.search(r"V([\d.]+)", output_of("nvcc", "--version"))[1],
-        "compiler": output_of(compiler, "--version").splitlines()[0],
-        "cmake": output_of("cmake", "--version").splitlines()[0],
+        "toolkit": version_of("nvcc", "--version", pattern=r"V\d[\d.]+"),
+        "compiler": version_of(compiler, "--version"),
+        "cmake": version_of("cmake", "--version"),
         "python": sys.version.split()[0],
-        "torch": output_of(sys.executable, "-c", "import torch; print(torch.__version__)") or None,
+        "torch": version_of(sys.executable, "-c", "import torch; print(torch.__version__)"),
         "commit": commit(),
     }
 

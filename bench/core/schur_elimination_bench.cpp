@@ -2,44 +2,14 @@
 // loops of the reference backend stand beside it at sizes that they finish.
 #include <benchmark/benchmark.h>
 
-#include <cstdint>
-#include <numeric>
-#include <random>
-#include <vector>
-
-#include "sirfp/schur_elimination.hpp"
+#include "../support/joint_site.hpp"
 
 namespace {
 
-struct site {
-  std::int64_t n;
-  std::vector<double> covariance, metric;
-  std::vector<std::int32_t> channel;
-
-  explicit site(std::int64_t positions) : n(positions), covariance(gram(1)), metric(gram(2)), channel(static_cast<std::size_t>(positions)) {
-    std::iota(channel.begin(), channel.end(), 0);
-  }
-  // A band of correlated neighbours: positive definite, and cheap to make.
-  std::vector<double> gram(std::uint64_t seed) const {
-    std::mt19937_64 random(seed);
-    std::normal_distribution<double> normal;
-    constexpr std::int64_t width = 24;
-    std::vector<double> rows(static_cast<std::size_t>(n * width)), made(static_cast<std::size_t>(n * n), 0.0);
-    for (double& value : rows) value = normal(random);
-    for (std::int64_t i = 0; i < n; ++i)
-      for (std::int64_t j = std::max<std::int64_t>(0, i - width + 1); j <= i; ++j) {
-        double sum = 0;
-        for (std::int64_t k = i - j; k < width; ++k)
-          sum += rows[static_cast<std::size_t>(i * width + k - (i - j))] * rows[static_cast<std::size_t>(j * width + k)];
-        made[static_cast<std::size_t>(i * n + j)] = made[static_cast<std::size_t>(j * n + i)] = sum;
-      }
-    return made;
-  }
-  sirfp::schur_site view() const { return {n, covariance.data(), metric.data(), channel}; }
-};
+using namespace sirfp;
 
 void eliminate(benchmark::State& state, const sirfp::context& ctx, std::int64_t panel) {
-  const site data(state.range(0));
+  const bench::joint_site data(state.range(0));
   const sirfp::schur_site view = data.view();
   for (auto _ : state) benchmark::DoNotOptimize(sirfp::eliminate_joint(ctx, data.n, {&view, 1}, {.panel = panel}));
 }

@@ -15,5 +15,6 @@ action add_apply(CLI::App& app);
 action add_verify(CLI::App& app);
 action add_merge(CLI::App& app);
 action add_inspect(CLI::App& app);
+action add_bench(CLI::App& app);
 
 }  // namespace sirfp::cli

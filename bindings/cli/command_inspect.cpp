@@ -50,6 +50,14 @@ json layers_json(const op_list& ops, const std::vector<op_cost>& costs) {
   return layers;
 }
 
+// What `observe` would look at: the maps' extents, and where their channels stand.
+json observed_json(const op_list& ops, const channel_graph& graph) {
+  json observed = json::array();
+  for (const observed_layer& layer : graph.layers)
+    observed.push_back({{"layer", layer.name}, {"shape", ops.values[static_cast<std::size_t>(layer.value)].shape}, {"axis", layer.axis}});
+  return observed;
+}
+
 std::string groups_text(const channel_graph& graph) {
   std::vector<std::vector<std::string>> rows = {{"group", "channels", "producers", "blocks"}};
   std::string locks;
@@ -100,6 +108,7 @@ void inspect(const inspect_arguments& arguments) {
                        {"channels", channels},
                        {"prunable_channels", prunable},
                        {"groups", groups},
+                       {"observed", observed_json(opened.captured.ops, opened.graph)},
                        {"layers", layers_json(opened.captured.ops, costs)}};
   const std::string summary = "\ninput 1x3x" + text_of(size) + ": " + amount(total.flops) + " FLOPs (" + amount(total.flops / 2) +
                               " multiply-adds), " + amount(total.parameters) + " parameters; " + std::to_string(prunable) + " of " +

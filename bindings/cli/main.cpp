@@ -37,6 +37,7 @@ constexpr std::array commands = {
     command{"verify", "compare the pruned network with the original", add_verify},
     command{"merge", "add up what several machines measured", add_merge},
     command{"inspect", "show groups, widths, locks and costs of a network", add_inspect},
+    command{"bench", "measure how fast the engine's kernels are on this machine", add_bench},
 };
 
 constexpr const char* epilogue = R"(Examples:
@@ -77,7 +78,8 @@ int run(const std::vector<std::string>& arguments, const char* const* argv) {
   }
   try {
     if (arguments.empty())
-      throw sirfp::invalid_argument("no command: expected one of prune, observe, plan, apply, verify, merge, inspect (sirfp --help)");
+      throw sirfp::invalid_argument(
+          "no command: expected one of prune, observe, plan, apply, verify, merge, inspect, bench (sirfp --help)");
     const std::string& name = arguments.front();
     if (actions.contains(name)) {
       refuse_unknown_options(*app.get_subcommand(name), {arguments.begin() + 1, arguments.end()});

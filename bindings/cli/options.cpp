@@ -37,12 +37,16 @@ image_options from_record(const json& record, const std::string& path) {
 
 }  // namespace
 
-void add_common_options(CLI::App& app, common_options& options) {
+void add_computing_options(CLI::App& app, common_options& options) {
   add_count(app, "--threads", options.threads, 1, "threads to compute on (default: one a core)")->group(common_group);
   add_count(app, "--seed", options.seed, 0, "seed of whatever is drawn at random (default 0)")->group(common_group);
-  app.add_flag("--json", options.as_json, "print the result as one JSON object")->group(common_group);
   app.add_flag("--quiet", options.quiet, "no progress on stderr")->group(common_group);
   add_choice(app, "--device", options.device, {"cpu"}, "where to compute")->check(refuse_cuda)->group(common_group);
+}
+
+void add_common_options(CLI::App& app, common_options& options) {
+  add_computing_options(app, options);
+  app.add_flag("--json", options.as_json, "print the result as one JSON object")->group(common_group);
   add_count(app, "--output", options.output, 0, "which tensor to compare when the network returns several (default: the first)")
       ->group(common_group);
 }

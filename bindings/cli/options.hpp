@@ -27,6 +27,8 @@ struct common_options {
   progress_style progress() const { return progress_style_of_stderr(quiet); }
 };
 void add_common_options(CLI::App& app, common_options& options);
+// --threads --seed --quiet --device alone, for commands that look at no network.
+void add_computing_options(CLI::App& app, common_options& options);
 // --memory, of the commands that refit; absent: sweep_options' default.
 void add_memory_option(CLI::App& app, std::optional<std::int64_t>& bytes);
 

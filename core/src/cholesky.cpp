@@ -79,15 +79,22 @@ void invert_from_cholesky(double* factor, std::int64_t n, executor* threads) {
   });
 }
 
+regularisation regularisation::first(std::int64_t n, double mean_diagonal, double lambda) {
+  return {lambda * mean_diagonal, static_cast<double>(n) * std::numeric_limits<double>::epsilon()};
+}
+
+regularisation regularisation::grown(double mean_diagonal) const {
+  return {std::max(10 * common, std::numeric_limits<double>::epsilon() * mean_diagonal), 10 * relative};
+}
+
 regularisation regularised_cholesky(double* matrix, std::int64_t n, double mean_diagonal, double lambda,
                                     const std::function<void(double*)>& fill, executor* threads) {
-  regularisation used{lambda * mean_diagonal, static_cast<double>(n) * std::numeric_limits<double>::epsilon()};
+  regularisation used = regularisation::first(n, mean_diagonal, lambda);
   for (;;) {
     fill(matrix);
     for (std::int64_t i = 0; i < n; ++i) matrix[i * n + i] += used.added(matrix[i * n + i]);
     if (cholesky(matrix, n, threads)) return used;
-    used.common = std::max(10 * used.common, std::numeric_limits<double>::epsilon() * mean_diagonal);
-    used.relative *= 10;
+    used = used.grown(mean_diagonal);
   }
 }
 

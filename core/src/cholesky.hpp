@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "also_device.hpp"
 #include "sirfp/parallel.hpp"
 
 namespace sirfp {
@@ -18,16 +19,20 @@ bool cholesky(double* matrix, std::int64_t n, executor* threads = nullptr);
 // Replaces the factor L by (L L^T)^-1. Takes another n x n matrix of memory while it runs.
 void invert_from_cholesky(double* factor, std::int64_t n, executor* threads = nullptr);
 
-// What a diagonal entry gets on top: max(common, relative * entry).
+// What a diagonal entry of S gets on top: max(common, relative * entry).
 struct regularisation {
   double common;
   double relative;
-  double added(double diagonal) const { return common > relative * diagonal ? common : relative * diagonal; }
+  SIRFP_ALSO_DEVICE double added(double diagonal) const { return common > relative * diagonal ? common : relative * diagonal; }
+  // Common = lambda mean(diag S), relative = n eps. The relative part is below the common one unless lambda is near rounding; it keeps the
+  // pivots of a singular S above the noise.
+  static regularisation first(std::int64_t n, double mean_diagonal, double lambda);
+  // Tenfold, for the next attempt when a factor did not exist.
+  regularisation grown(double mean_diagonal) const;
 };
 
-// Factorises S + diag(r) with common = lambda mean(diag S), relative = n eps, where `fill` writes the lower triangle of S. The relative
-// part is below the common one unless lambda is near rounding; it keeps the pivots of a singular S above the noise. Both grow tenfold until
-// the factor exists; returned as used. S must be finite with a non-negative diagonal, not all zero.
+// Factorises S + diag(r), where `fill` writes the lower triangle of S; r grows until the factor exists, and is returned as used. S must be
+// finite with a non-negative diagonal, not all zero.
 regularisation regularised_cholesky(double* matrix, std::int64_t n, double mean_diagonal, double lambda,
                                     const std::function<void(double*)>& fill, executor* threads = nullptr);
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 
+#include "device/dense_solver.hpp"
 #include "device/matrix_product.hpp"
 #include "gram.hpp"
 #include "sirfp/backend.hpp"
@@ -28,7 +30,7 @@ class cuda_backend final : public backend {
   void combine(const context&, buffer&, double, const buffer&, double) const override;
   void merge_moments(const context&, moments_state&, const moments_state&) const override;
   void eliminate(const context&, std::span<const redundancy_matrix>, std::span<elimination>) const override;
-  // On the host: its sites are there.
+  // One call at a time: they share the solver.
   schur_elimination eliminate_joint(const context&, std::int64_t, std::span<const schur_site>, const schur_options&) const override;
 
  private:
@@ -37,6 +39,8 @@ class cuda_backend final : public backend {
   device_facts facts_;
   cuda_options options_;
   std::unique_ptr<const device::matrix_multiplier> library_;  // with gram_engine::cublas
+  mutable std::mutex solver_guard_;
+  mutable std::unique_ptr<device::dense_solver> solver_;  // made by the first call that needs it
 };
 
 }  // namespace sirfp

@@ -1,5 +1,5 @@
 # Installs the build tree SOURCE into a fresh prefix, builds tests/consumer against it and runs what comes out.
-#   cmake -DBUILD=... -DWORK=... -DCXX=... -DPROGRAM=ON|OFF -DCUDA=ON|OFF -P check.cmake
+#   cmake -DBUILD=... -DWORK=... -DCXX=... -DPROGRAM=ON|OFF -DCUDA=ON|OFF -DWHEELS=... -P check.cmake
 function(step)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT status EQUAL 0)
@@ -19,7 +19,7 @@ foreach(file ${packages})
   endif()
 endforeach()
 step(${CMAKE_COMMAND} -G Ninja -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_CXX_COMPILER=${CXX}
-     -DCUDA=${CUDA})
+     -DCUDA=${CUDA} -DSIRFP_CUDA_WHEELS=${WHEELS})
 step(${CMAKE_COMMAND} --build ${WORK}/build)
 step(${WORK}/build/consumer)
 message(STATUS "${output}")

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include "emulator/device_memory.hpp"
 #include "sirfp/backend.hpp"
 #include "sirfp/cuda_context.hpp"
 #include "sirfp/edge_score.hpp"
@@ -16,8 +17,11 @@ class far_apart {
  public:
   static constexpr std::int64_t stride = (std::int64_t{1} << 31) + 64;  // elements, between images and between channels
 
-  far_apart() : memory_(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {}
+  far_apart() : memory_(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {
+    if (made()) emulator::lend_to_device(memory_, bytes);
+  }
   ~far_apart() {
+    emulator::lend_to_device(nullptr, 0);
     if (memory_ != MAP_FAILED) munmap(memory_, bytes);
   }
   far_apart(const far_apart&) = delete;

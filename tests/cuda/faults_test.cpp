@@ -14,6 +14,7 @@
 #include "sirfp/moments.hpp"
 #include "sirfp/similarity.hpp"
 #include "support/error_text.hpp"
+#include "support/joint_problem.hpp"
 #include "support/placed_features.hpp"
 #include "support/symmetric_matrix.hpp"
 
@@ -67,6 +68,14 @@ std::vector<double> eliminated(const context& ctx) {
   return all;
 }
 
+std::vector<double> eliminated_jointly(const context& ctx) {
+  const joint_problem problem = random_problem(4, 9, 2);
+  const schur_elimination found = eliminate_joint(ctx, problem.channels, problem.views(), {});
+  std::vector<double> all = found.costs;
+  all.insert(all.end(), found.order.begin(), found.order.end());
+  return all;
+}
+
 std::vector<operation> operations() {
   return {
       {"observe f32",
@@ -78,6 +87,7 @@ std::vector<operation> operations() {
          return observed(ctx, {{1, 5, 6, 7}, dtype::bf16, layout::aligned});
        }},
       {"eliminate", eliminated},
+      {"eliminate jointly", eliminated_jointly},
   };
 }
 

@@ -35,6 +35,9 @@ TEST(gram_cublas_plan, everything_else_is_laid_out_anew) {
     EXPECT_EQ(plan.staged_values, 2 * 64 * 1200);
     EXPECT_EQ(plan.pitch, 1200);
   }
+  const gram_cublas_plan tokens = plan_gram_cublas(feature_view::nhwc(somewhere, dtype::f16, 2, 64, 30, 40), true, false);
+  EXPECT_TRUE(tokens.adjacent_rows);
+  EXPECT_EQ(tokens.pitch, 64);
   feature_view padded = dense;
   padded.row_stride = 48;
   padded.channel_stride = 48 * 30;

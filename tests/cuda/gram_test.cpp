@@ -154,17 +154,26 @@ TEST(gram, non_finite_values_are_named_in_aligned_maps) {
       }
 }
 
-// Finite values that leave fp32 once they are centred or weighted: an error, not an infinity in the state. Strict precision takes them.
+// Finite values that leave fp32 once they are centred, weighted by a root, or summed: an error, not an infinity in the state. Strict
+// precision takes them.
 TEST(gram, values_that_leave_fp32_are_named) {
-  const auto lone = [](auto n, auto c, auto p) { return n == 1 && c == 3 ? (p == 1 ? -3e38 : 3e38) : 1.0; };  // pixel 1 is no sample
-  const feature_map map({2, 5, 1, 200}, dtype::f32, layout::aligned, lone);
+  const auto map_of = [](double least, double largest) {  // pixel 1 is no sample
+    return feature_map({2, 5, 1, 200}, dtype::f32, layout::aligned,
+                       [=](auto n, auto c, auto p) { return n == 1 && c == 3 ? (p == 1 ? least : largest) : 1.0; });
+  };
   const context ctx = device_context();
-  SIRFP_EXPECT_HAS(error_text<failure>([&] { covariance_on(ctx, placed_features(ctx, map).view()); }), "features of image 1, channel 3");
-  const placed_features weighted(ctx, map, std::vector<float>(200, 100.0F), 0);
-  SIRFP_EXPECT_HAS(error_text<failure>([&] { similarity_on(ctx, weighted.view(), weighted.weights()); }), "leaves the range of fp32");
-  similarity_on(ctx, weighted.view());
   const context strict = device_context({.precision = gram_precision::strict});
-  EXPECT_LE(error_of(covariance_on(strict, weighted.view()), covariance_on(reference_context(), map.view()), 5, 1e-60).worst, 1e-12);
+  const feature_map centred = map_of(-3e38, 3e38);
+  SIRFP_EXPECT_HAS(error_text<failure>([&] { covariance_on(ctx, placed_features(ctx, centred).view()); }),
+                   "features of image 1, channel 3");
+  const std::vector<double> exact = covariance_on(reference_context(), centred.view());
+  EXPECT_LE(error_of(covariance_on(strict, placed_features(ctx, centred).view()), exact, 5, 1e-60).worst, 1e-12);
+  for (const auto& [largest, weight] : {std::pair{3e38, 2.0F}, {1e34, 1e8F}}) {  // the root's product, the sum
+    const placed_features weighted(ctx, map_of(largest, largest), std::vector<float>(200, weight), 0);
+    SIRFP_EXPECT_HAS(error_text<failure>([&] { similarity_on(ctx, weighted.view(), weighted.weights()); }), "leaves the range of fp32");
+    similarity_on(ctx, weighted.view());
+    similarity_on(strict, weighted.view(), weighted.weights());
+  }
 }
 
 TEST(gram, strict_is_the_reference) {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <span>
 
 #include "grid.hpp"
 #include "guarded_memory.hpp"
@@ -12,6 +13,7 @@ namespace sirfp::emulator {
 namespace {
 
 std::mutex guard;
+std::span<const unsigned char> lent;
 std::map<const unsigned char*, guarded_memory>& allocations() {
   static std::map<const unsigned char*, guarded_memory> live;
   return live;
@@ -34,9 +36,15 @@ void release_device(void* pointer) noexcept {
   std::abort();
 }
 
+void lend_to_device(const void* memory, std::size_t bytes) {
+  const std::lock_guard lock(guard);
+  lent = {static_cast<const unsigned char*>(memory), bytes};
+}
+
 bool is_device(const void* pointer) {
   const std::lock_guard lock(guard);
   const auto* at = static_cast<const unsigned char*>(pointer);
+  if (at >= lent.data() && at < lent.data() + lent.size()) return true;
   auto above = allocations().upper_bound(at);
   if (above == allocations().begin()) return false;
   const auto& [begin, memory] = *--above;

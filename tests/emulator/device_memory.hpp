@@ -9,6 +9,8 @@ namespace sirfp::emulator {
 void* allocate_device(std::size_t bytes);
 void release_device(void* pointer) noexcept;  // a stray pointer ends the program: a bug of ours, in a place that cannot throw
 bool is_device(const void* pointer);
+// Memory of a test's own that the device is to reach as well, unguarded; the former goes.
+void lend_to_device(const void* memory, std::size_t bytes);
 std::size_t live_allocations();
 std::size_t live_bytes();
 // Throws kernel_error when a zone around an allocation was written to; `who` starts the text.

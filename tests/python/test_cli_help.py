@@ -3,7 +3,7 @@
 import pytest
 from sirfp_program import run
 
-COMMANDS = ["prune", "observe", "plan", "apply", "verify", "merge", "inspect"]
+COMMANDS = ["prune", "observe", "plan", "apply", "verify", "merge", "inspect", "bench"]
 
 
 def test_version():

@@ -62,5 +62,5 @@ def test_guide_commands_run(program, tmp_path):
 def test_readme_names_every_command(program):
     text = subprocess.run([program, "--help"], capture_output=True, text=True).stdout
     commands = set(re.findall(r"^\| `(\w+) ", (ROOT / "README.md").read_text(), re.MULTILINE))
-    assert commands == {"inspect", "observe", "merge", "plan", "apply", "verify", "prune"}
+    assert commands == {"inspect", "observe", "merge", "plan", "apply", "verify", "prune", "bench"}
     assert all(re.search(rf"^\s+{command}\b", text, re.MULTILINE) for command in commands), text

@@ -34,14 +34,8 @@ schur_site_state::schur_site_state(const schur_site& site, double lambda, std::i
   }
   alive_.assign(channels_.size(), 1);
   costs_.assign(channels_.size(), 0.0);
-  double mean_diagonal = 0;
-  for (std::int64_t i = 0; i < n_; ++i) mean_diagonal += site.covariance[i * n_ + i] / static_cast<double>(n_);
-  varies_ = mean_diagonal > 0;
-  if (!varies_) return;
-  int exponent = 0;
-  std::frexp(mean_diagonal, &exponent);
-  unit_ = std::ldexp(1.0, exponent / 2);
-  rest_ = std::ldexp(1.0, exponent - exponent / 2);
+  scale_ = scale_of(site);
+  if (!varies()) return;
   factorise(site, lambda, threads);
   copy_metric(site);
 
@@ -55,17 +49,15 @@ schur_site_state::schur_site_state(const schur_site& site, double lambda, std::i
 
 // P, its diagonal and floors, tr(M Sigma).
 void schur_site_state::factorise(const schur_site& site, double lambda, executor* threads) {
-  const auto covariance = [&](std::int64_t i, std::int64_t j) { return site.covariance[i * n_ + j] / unit_ / rest_; };
-  double mean_diagonal = 0;
+  const auto covariance = [&](std::int64_t i, std::int64_t j) { return site.covariance[i * n_ + j] / scale_.unit / scale_.rest; };
   for (std::int64_t i = 0; i < n_; ++i) {
-    mean_diagonal += covariance(i, i) / static_cast<double>(n_);
     for (std::int64_t j = 0; j < i; ++j) total_ += 2 * covariance(i, j) * site.metric[i * n_ + j];
     total_ += covariance(i, i) * site.metric[i * n_ + i];
   }
-  total_ = std::max(0.0, total_) * unit_ * rest_;
+  total_ = std::max(0.0, total_) * scale_.unit * scale_.rest;
   precision_.resize(size_of(n_ * n_));
   const regularisation used = regularised_cholesky(
-      precision_.data(), n_, mean_diagonal, lambda,
+      precision_.data(), n_, scale_.mean_diagonal, lambda,
       [&](double* lower) {
         for (std::int64_t i = 0; i < n_; ++i)
           for (std::int64_t j = 0; j <= i; ++j) lower[j * n_ + i] = covariance(i, j);
@@ -90,32 +82,41 @@ void schur_site_state::copy_metric(const schur_site& site) {
   }
 }
 
-schur_block& schur_site_state::block_of(std::size_t occurrence) {
+schur_block schur_site_state::block_of(std::size_t occurrence) {
   const auto& positions = positions_[occurrence];
-  const auto held = [&](std::size_t a, std::size_t b) { return first_pair_[occurrence] + a * (a - 1) / 2 + b; };
-  block_.set(
-      positions.size(),
-      [&](std::size_t a, std::size_t b) { return a == b ? precision_diagonal_[size_of(positions[a])] : pairs_[held(a, b)].precision; },
-      [&](std::size_t a, std::size_t b) { return a == b ? metric_diagonal_[size_of(positions[a])] : pairs_[held(a, b)].metric; },
-      [&](std::size_t a) { return floor_[size_of(positions[a])]; });
-  return block_;
+  const auto size = static_cast<std::int64_t>(positions.size());
+  block_.resize(std::max<std::size_t>(block_.size(), size_of(schur_block::doubles(size))));
+  schur_block block(size, block_.data());
+  std::size_t held = first_pair_[occurrence];
+  for (std::int64_t a = 0; a < size; ++a) {
+    const std::size_t j = size_of(positions[size_of(a)]);
+    for (std::int64_t b = 0; b < a; ++b, ++held) {
+      block.precision(a, b) = pairs_[held].precision;
+      block.metric(a, b) = block.metric(b, a) = pairs_[held].metric;
+    }
+    block.precision(a, a) = precision_diagonal_[j];
+    block.metric(a, a) = metric_diagonal_[j];
+    block.floor(a) = floor_[j];
+  }
+  block.factorise();
+  return block;
 }
 
 void schur_site_state::update_costs() {
   for (std::size_t o = 0; o < channels_.size(); ++o) {
     if (alive_[o] == 0) continue;
     if (positions_[o].size() > 1) {
-      costs_[o] = block_of(o).cost() * unit_ * rest_;
+      costs_[o] = block_of(o).cost() * scale_.unit * scale_.rest;
     } else {
       const std::size_t j = size_of(positions_[o][0]);
-      costs_[o] = std::max(0.0, metric_diagonal_[j] / std::max(precision_diagonal_[j], floor_[j])) * unit_ * rest_;
+      costs_[o] = schur_cost(precision_diagonal_[j], metric_diagonal_[j], floor_[j]) * scale_.unit * scale_.rest;
     }
   }
 }
 
 void schur_site_state::remove(std::size_t occurrence, executor* threads) {
   alive_[occurrence] = 0;
-  if (!varies_) return;
+  if (!varies()) return;
   const auto count = static_cast<std::int64_t>(positions_[occurrence].size());
   if (filled_ + count > capacity_) flush(threads);
   const auto& positions = positions_[occurrence];  // after the flush, which may renumber them
@@ -149,7 +150,7 @@ void schur_site_state::load_columns(std::span<const std::int64_t> positions) {
 // The new columns become U = P[:,J] L^-T, p = U L^-1 and v = M[:,J] - p M_JJ / 2. Rows of removed positions hold rounding from then on; it
 // reaches no other row.
 void schur_site_state::transform_columns(const schur_block& block) {
-  const auto m = static_cast<std::int64_t>(block.size());
+  const std::int64_t m = block.size();
   double* const root = root_.data() + filled_ * n_;
   double* const left = left_.data() + 2 * filled_ * n_;
   double* const right = right_.data() + 2 * filled_ * n_;
@@ -159,20 +160,19 @@ void schur_site_state::transform_columns(const schur_block& block) {
   const auto scale = [&](double factor, double* values) {
     for (std::int64_t i = 0; i < n_; ++i) values[i] *= factor;
   };
-  const auto at = [](std::int64_t a) { return static_cast<std::size_t>(a); };
   for (std::int64_t a = 0; a < m; ++a) {
-    for (std::int64_t b = 0; b < a; ++b) axpy(-block.factor(at(a), at(b)), root + b * n_, root + a * n_);
-    scale(1 / block.factor(at(a), at(a)), root + a * n_);
+    for (std::int64_t b = 0; b < a; ++b) axpy(-block.factor(a, b), root + b * n_, root + a * n_);
+    scale(1 / block.factor(a, a), root + a * n_);
   }
   for (std::int64_t a = m - 1; a >= 0; --a) {
     double* p = left + 2 * a * n_;
     std::copy_n(root + a * n_, n_, p);
-    for (std::int64_t b = a + 1; b < m; ++b) axpy(-block.factor(at(b), at(a)), left + 2 * b * n_, p);
-    scale(1 / block.factor(at(a), at(a)), p);
+    for (std::int64_t b = a + 1; b < m; ++b) axpy(-block.factor(b, a), left + 2 * b * n_, p);
+    scale(1 / block.factor(a, a), p);
   }
   for (std::int64_t a = 0; a < m; ++a) {
     double* v = right + 2 * a * n_;
-    for (std::int64_t b = 0; b < m; ++b) axpy(-block.metric(at(a), at(b)) / 2, left + 2 * b * n_, v);
+    for (std::int64_t b = 0; b < m; ++b) axpy(-block.metric(a, b) / 2, left + 2 * b * n_, v);
     std::copy_n(v, n_, left + (2 * a + 1) * n_);
     std::copy_n(left + 2 * a * n_, n_, right + (2 * a + 1) * n_);
   }

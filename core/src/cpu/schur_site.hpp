@@ -7,6 +7,7 @@
 
 #include "../schur_block.hpp"
 #include "../schur_positions.hpp"
+#include "../schur_scale.hpp"
 #include "sirfp/parallel.hpp"
 #include "sirfp/schur_elimination.hpp"
 
@@ -35,7 +36,8 @@ class schur_site_state {
   };
   void factorise(const schur_site& site, double lambda, executor* threads);
   void copy_metric(const schur_site& site);
-  schur_block& block_of(std::size_t occurrence);
+  bool varies() const { return scale_.mean_diagonal > 0; }
+  schur_block block_of(std::size_t occurrence);  // in block_
   void update_costs();
   void load_columns(std::span<const std::int64_t> positions);
   void transform_columns(const schur_block& block);
@@ -60,11 +62,9 @@ class schur_site_state {
   std::vector<double> root_;          // U = P[:,J] L^-T
   std::vector<double> left_, right_;  // columns p v p v ... and v p v p ...
   std::vector<double> coefficients_;
-  schur_block block_;
+  std::vector<double> block_;
+  schur_scale scale_;
   double total_ = 0;
-  double unit_ = 1;  // the covariance is divided by unit_ rest_, powers of two: a mean variance near 1, since variances may be denormal
-  double rest_ = 1;
-  bool varies_ = false;  // false: the covariance is zero and nothing costs anything
 };
 
 }  // namespace sirfp

@@ -95,26 +95,16 @@ class site_state {
   void remove(const schur_occurrence& of) {
     if (!varies_) return;
     const std::size_t n = precision_.n;
-    const schur_block& at = block(of);
-    const std::size_t m = at.size();
+    const schur_block at = block(of);
+    const std::size_t m = of.positions.size();
     std::vector<double> root(n * m), p(n * m), v(n * m);  // P[:,J] L^-T,  P[:,J] P_JJ^-1,  q - p M_JJ / 2
     for (std::size_t i = 0; i < n; ++i) {
       if (alive_[i] == 0) continue;
       for (std::size_t a = 0; a < m; ++a) {
-        double sum = precision_(i, static_cast<std::size_t>(of.positions[a]));
-        for (std::size_t b = 0; b < a; ++b) sum -= root[i * m + b] * at.factor(a, b);
-        root[i * m + a] = sum / at.factor(a, a);
+        root[i * m + a] = precision_(i, static_cast<std::size_t>(of.positions[a]));
+        v[i * m + a] = metric_(i, static_cast<std::size_t>(of.positions[a]));
       }
-      for (std::size_t a = m; a-- > 0;) {
-        double sum = root[i * m + a];
-        for (std::size_t b = a + 1; b < m; ++b) sum -= p[i * m + b] * at.factor(b, a);
-        p[i * m + a] = sum / at.factor(a, a);
-      }
-      for (std::size_t a = 0; a < m; ++a) {
-        double sum = metric_(i, static_cast<std::size_t>(of.positions[a]));
-        for (std::size_t b = 0; b < m; ++b) sum -= p[i * m + b] * at.metric(a, b) / 2;
-        v[i * m + a] = sum;
-      }
+      at.transform_row(&root[i * m], &p[i * m], &v[i * m], 1);
     }
     for (const std::int64_t j : of.positions) alive_[static_cast<std::size_t>(j)] = 0;
     for (std::size_t i = 0; i < n; ++i) {
@@ -130,20 +120,28 @@ class site_state {
   }
 
  private:
-  schur_block& block(const schur_occurrence& of) {
-    const auto position = [&](std::size_t a) { return static_cast<std::size_t>(of.positions[a]); };
-    block_.set(
-        of.positions.size(), [&](std::size_t a, std::size_t b) { return precision_(position(a), position(b)); },
-        [&](std::size_t a, std::size_t b) { return metric_(position(a), position(b)); },
-        [&](std::size_t a) { return floor_[position(a)]; });
-    return block_;
+  schur_block block(const schur_occurrence& of) {
+    const auto size = static_cast<std::int64_t>(of.positions.size());
+    block_.resize(std::max<std::size_t>(block_.size(), static_cast<std::size_t>(schur_block::doubles(size))));
+    schur_block made(size, block_.data());
+    for (std::int64_t a = 0; a < size; ++a) {
+      const auto i = static_cast<std::size_t>(of.positions[static_cast<std::size_t>(a)]);
+      for (std::int64_t b = 0; b <= a; ++b) {
+        const auto j = static_cast<std::size_t>(of.positions[static_cast<std::size_t>(b)]);
+        made.precision(a, b) = precision_(i, j);
+        made.metric(a, b) = made.metric(b, a) = metric_(i, j);
+      }
+      made.floor(a) = floor_[i];
+    }
+    made.factorise();
+    return made;
   }
 
   matrix precision_, metric_;
   std::vector<double> floor_;
   std::vector<std::uint8_t> alive_;
   std::vector<schur_occurrence> occurrences_;
-  schur_block block_;
+  std::vector<double> block_;
   double total_ = 0;
   int exponent_ = 0;     // the covariance is scaled by 2^-exponent_ to a mean variance near 1, since variances may be denormal
   bool varies_ = false;  // false: the covariance is zero and nothing costs anything

@@ -4,7 +4,6 @@
 #ifdef __CUDACC__
 #define SIRFP_KERNEL __global__ void
 #define SIRFP_DEVICE __device__ __forceinline__
-#define SIRFP_HOST_DEVICE __host__ __device__
 #define SIRFP_GRID_CONSTANT __grid_constant__  // of a const parameter whose address is used
 #define SIRFP_LAUNCH_BOUNDS(...) __launch_bounds__(__VA_ARGS__)
 #define SIRFP_UNROLL _Pragma("unroll")    // before a loop whose body indexes registers
@@ -12,7 +11,6 @@
 #else
 #define SIRFP_KERNEL void
 #define SIRFP_DEVICE inline
-#define SIRFP_HOST_DEVICE
 #define SIRFP_GRID_CONSTANT
 #define SIRFP_LAUNCH_BOUNDS(...)
 #define SIRFP_UNROLL

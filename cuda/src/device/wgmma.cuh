@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "also_device.hpp"
 #include "mbarrier.cuh"
 #include "numbers.cuh"
 #ifndef __CUDACC__
@@ -23,7 +24,7 @@ namespace sirfp::device {
 // with this permutation; 1), 32-45 the bytes from eight rows to the next eight, all three in units of 16; 62-63 the permutation, 1 for 128
 // bytes. `address` in shared memory: of a row that is a multiple of 8 in a box at a multiple of 1,024 bytes, plus 2 bytes a column, a
 // multiple of 16 of them; the permutation is applied to the sum.
-SIRFP_HOST_DEVICE constexpr std::uint64_t operand_descriptor(std::uint32_t address) {
+SIRFP_ALSO_DEVICE constexpr std::uint64_t operand_descriptor(std::uint32_t address) {
   constexpr std::uint64_t leading = 1;
   constexpr std::uint64_t eight_rows = 8 * 128 / 16;
   constexpr std::uint64_t permuted_by_128 = 1;
