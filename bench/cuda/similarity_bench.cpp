@@ -13,6 +13,7 @@ struct variant {
   bool weighted = false;
   bool channels_last = false;
   std::int64_t images = 1;
+  gram_engine engine = gram_engine::own;
 };
 
 std::vector<float> squares(std::vector<float> values) {
@@ -38,7 +39,7 @@ std::vector<double> redundancy_of(const input& in, const context& ctx) {
 
 cold_row row_of(const feature_shape& shape, const variant& of) {
   const auto in = std::make_shared<input>(shape, of);
-  const auto ctx = std::make_shared<context>(cuda_context());
+  const auto ctx = std::make_shared<context>(cuda_context(0, nullptr, nullptr, {.engine = of.engine}));
   const auto state = std::make_shared<similarity_state>();
   const auto run = [=] { accumulate_similarity(*ctx, in->map.view, in->pixel_weight, {}, *state); };
   const int terms = of.type == dtype::f32 || of.weighted ? 3 : 1;
@@ -60,6 +61,7 @@ void add_rows() {
   for (const feature_shape& shape : kernel_table()) {
     add(shape, {.type = dtype::f16, .how = "/channels_last", .channels_last = true});
     add(shape, {.type = dtype::f32, .how = "/weighted", .weighted = true});
+    if (shape.channels > 128 && shape.pixels() % 8 == 0) add(shape, {.how = "/wgmma", .engine = gram_engine::wgmma});
   }
   if (tiny()) return;
   for (const std::int64_t channels : {64, 256, 2048}) add({channels, 96, 98}, {});  // 9,408 pixels, on boundaries of 16 bytes, beside 9,409

@@ -30,8 +30,8 @@ context cuda_context(int device, void* stream, std::shared_ptr<executor> threads
   const device_facts facts = device::facts_of(device);
   SIRFP_EXPECTS(facts.arch >= 80, "backend cuda: device ", device, " has compute capability ", facts.arch / 10, ".", facts.arch % 10,
                 ", expected at least 8.0");
-  SIRFP_EXPECTS(options.engine == gram_engine::own || options.precision == gram_precision::standard,
-                "cuda_options: the cublas engine with strict precision, expected one of the two");
+  SIRFP_EXPECTS(options.engine == gram_engine::own || options.precision == gram_precision::standard, "cuda_options: the ",
+                options.engine == gram_engine::cublas ? "cublas" : "wgmma", " engine with strict precision, expected one of the two");
   const device::device_scope scope(device);
   device::keep_pool(device);
   if (!threads) threads = make_thread_pool(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));

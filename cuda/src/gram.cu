@@ -33,7 +33,7 @@ class gram_batch {
       launch_gram_weights({task.weights, weights_.image_stride}, count, task.pixels, plan_.weight_blocks, target_.notes, task.images_before,
                           weight_parts(), stream_);
     if (target_.mean != nullptr) launch_gram_shifts(task.features, count, task.channels, shifts_.data(), stream_);
-    multiply(task);
+    multiply(task, count);
     launch_gram_totals(plan_, results, stream_);
     launch_gram_finish(plan_, results, stream_);
   }
@@ -89,13 +89,23 @@ class gram_batch {
             .pixels = task.pixels};
   }
 
-  void multiply(gram_task<Element> task) {
+  // The group's images in boxes of a tile's channels.
+  device::tensor_map map_of(const gram_task<Element>& task, std::int64_t count) const {
+    constexpr std::int64_t bytes = sizeof(Element);
+    const std::int64_t row_bytes = task.features.channel_stride * bytes;
+    const std::int64_t image_bytes = count > 1 ? task.features.image_stride * bytes : row_bytes;  // of one image it may be anything
+    return device::make_tensor_map({task.features.data, task.pixels, task.channels, count, row_bytes, image_bytes}, plan_.side);
+  }
+
+  void multiply(gram_task<Element> task, std::int64_t count) {
     const auto shape = [&](device::launch_shape of_group) {
       of_group.blocks = std::min<std::int64_t>(of_group.blocks, task.units);
       return of_group;
     };
     if constexpr (sizeof(Element) == 2) {
-      if (plan_.recipe == gram_recipe::copied) launch_gram_copied(shape(plan_.gram), task, plan_.side, stream_);
+      if (plan_.recipe == gram_recipe::copied || plan_.recipe == gram_recipe::shifted)
+        launch_gram_copied(shape(plan_.gram), task, plan_.side, plan_.recipe == gram_recipe::shifted, stream_);
+      if (plan_.recipe == gram_recipe::wgmma) launch_gram_wgmma(shape(plan_.gram), task, map_of(task, count), stream_);
       if (plan_.recipe == gram_recipe::native) launch_gram_through_registers<Element, 1>(shape(plan_.gram), task, plan_.side, stream_);
       if (plan_.recipe != gram_recipe::split) {
         if (!plan_.check_range) return;
@@ -129,9 +139,11 @@ void form_gram(const feature_view& features, const pixel_weights& weights, const
   });
 }
 
-void form_gram(const feature_view& features, const pixel_weights& weights, const gram_target& target, gram_precision precision,
+void form_gram(const feature_view& features, const pixel_weights& weights, const gram_target& target, const cuda_options& options,
                const device_facts& facts, void* stream) {
-  device_gram_plan plan = plan_device_gram(request_of(features, weights, target.mean != nullptr, precision), facts);
+  gram_request request = request_of(features, weights, target.mean != nullptr, options.precision);
+  request.by_wgmma = options.engine == gram_engine::wgmma;
+  device_gram_plan plan = plan_device_gram(request, facts);
   for (;;) {
     try {
       return form_gram(features, weights, target, plan, stream);

@@ -20,7 +20,7 @@ struct gram_target {
   double epsilon = 0;
 };
 
-void form_gram(const feature_view& features, const pixel_weights& weights, const gram_target& target, gram_precision precision,
+void form_gram(const feature_view& features, const pixel_weights& weights, const gram_target& target, const cuda_options& options,
                const device_facts& facts, void* stream);
 // By a plan that the caller has made.
 void form_gram(const feature_view& features, const pixel_weights& weights, const gram_target& target, const device_gram_plan& plan,

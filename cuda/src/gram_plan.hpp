@@ -11,10 +11,12 @@
 namespace sirfp {
 
 enum class gram_recipe : std::uint8_t {
-  copied,  // 16-bit values as they are, by cp.async: similarity without weights, pixels contiguous and aligned
-  native,  // 16-bit values as they are, through registers: similarity without weights, any strides
-  split,   // sqrt(w) (x - shift) as two f16 terms, three products: everything else
-  plain    // fp64 throughout, no tensor cores: the `strict` option
+  copied,   // 16-bit values as they are, by cp.async: similarity without weights, pixels contiguous and aligned
+  shifted,  // the same, pixels contiguous, aligned or not
+  wgmma,    // the same as `copied` for more than one large tile, by the copy engine and wgmma: sm_90a, only where it is asked for
+  native,   // 16-bit values as they are, through registers: similarity without weights, any strides
+  split,    // sqrt(w) (x - shift) as two f16 terms, three products: everything else
+  plain     // fp64 throughout, no tensor cores: the `strict` option
 };
 
 struct gram_request {
@@ -26,6 +28,8 @@ struct gram_request {
   bool contiguous_channels = false;  // and not the pixels: neighbouring threads take neighbouring channels
   bool aligned = false;              // 16 bytes, the data and the strides of images and channels
   gram_precision precision = gram_precision::standard;
+  bool in_boxes = false;  // aligned, and strides that the copy engine takes: above 0 and below 2^40 bytes
+  bool by_wgmma = false;  // is asked for
 };
 
 gram_request request_of(const feature_view& features, const pixel_weights& weights, bool centred, gram_precision precision);

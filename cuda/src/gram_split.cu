@@ -11,6 +11,7 @@
 // Measured          not yet measured
 #include "device/launch.cuh"
 #include "gram_kernels.hpp"
+#include "gram_magnitude.cuh"
 #include "gram_range.cuh"
 #include "gram_stage.cuh"
 

@@ -19,6 +19,13 @@ constexpr int split_pixels = 32;
 // Stages in flight of the copying kernel: 96 KiB for a large tile, so two blocks fit on a multiprocessor of sm_90. To try: 2, 4.
 constexpr int stages = 3;
 
+// The kernel of gram_wgmma.cu: two warpgroups that multiply and one that copies. Stages of 32 KiB in flight, of which 6 would fit; stages
+// of a sum that starts at zero (16 links at 4: by the model of gram_multiply.cuh a bias of 1e-6 where each link truncates). To try: 6
+// stages; chains of 2 and 8.
+constexpr int wgmma_threads = 384;
+constexpr int wgmma_stages = 4;
+constexpr int wgmma_chain = 4;
+
 // Pixels after which the fp32 accumulators are added to fp64: a chain of at most 128 sums of one stage each. Costs 2 * 8 bytes an entry of
 // the tile through L2, 6% of what 4,096 pixels of a large fp32 tile bring in. To try: 8,192 for 16-bit maps.
 constexpr std::int64_t promotion_pixels = 4096;

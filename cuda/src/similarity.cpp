@@ -11,7 +11,7 @@ void cuda_backend::gram(const context& ctx, const feature_view& features, const 
   if (library_)
     form_gram_by_cublas(features, weights, target, *library_, ctx.stream);
   else
-    form_gram(features, weights, target, options_.precision, facts_, ctx.stream);
+    form_gram(features, weights, target, options_, facts_, ctx.stream);
 }
 
 void cuda_backend::batch_similarity(const context& ctx, const feature_view& features, const pixel_weights& weights,

@@ -80,9 +80,10 @@ TEST(device_gram_plan, the_recipe_is_the_fastest_that_is_exact_enough) {
   for_each_request(2, 100, 500, [](const gram_request& request) {
     const device_gram_plan plan = plan_device_gram(request, h200);
     const bool as_it_is = request.type != dtype::f32 && !request.weighted && !request.centred;
-    const gram_recipe expected = !as_it_is                                      ? gram_recipe::split
-                                 : request.contiguous_pixels && request.aligned ? gram_recipe::copied
-                                                                                : gram_recipe::native;
+    const gram_recipe expected = !as_it_is                    ? gram_recipe::split
+                                 : !request.contiguous_pixels ? gram_recipe::native
+                                 : request.aligned            ? gram_recipe::copied
+                                                              : gram_recipe::shifted;
     ASSERT_EQ(plan.recipe, expected);
     ASSERT_EQ(plan.check_range, as_it_is && request.type == dtype::bf16);
     ASSERT_EQ(plan.wide_loads, request.contiguous_pixels && request.aligned);
@@ -91,11 +92,55 @@ TEST(device_gram_plan, the_recipe_is_the_fastest_that_is_exact_enough) {
             gram_recipe::plain);
 }
 
+// Asked for, it is taken where the GPU has it, a tile is not the whole matrix and the copy engine takes the map; it cuts no image
+// otherwise.
+TEST(device_gram_plan, wgmma_only_where_it_can_be) {
+  const gram_request request{.images = 2,
+                             .channels = 129,
+                             .pixels = 5000,
+                             .type = dtype::f16,
+                             .contiguous_pixels = true,
+                             .aligned = true,
+                             .in_boxes = true,
+                             .by_wgmma = true};
+  const device_gram_plan plan = plan_device_gram(request, h200);
+  EXPECT_EQ(plan.recipe, gram_recipe::wgmma);
+  EXPECT_EQ(plan.gram.threads, 384);
+  expect_covers(plan, request);
+  expect_fits(plan, request, h200);
+  const auto recipe_with = [&](const auto& change, const device_facts& facts = h200) {
+    gram_request other = request;
+    change(other);
+    const device_gram_plan made = plan_device_gram(other, facts);
+    EXPECT_EQ(made.range_pixels, plan_device_gram({other.images, other.channels, other.pixels}, facts).range_pixels);
+    return made.recipe;
+  };
+  EXPECT_EQ(recipe_with([](gram_request& r) { r.by_wgmma = false; }), gram_recipe::copied);
+  EXPECT_EQ(recipe_with([](gram_request& r) { r.in_boxes = false; }), gram_recipe::copied);
+  EXPECT_EQ(recipe_with([](gram_request& r) { r.channels = 128; }), gram_recipe::copied);
+  EXPECT_EQ(recipe_with([](gram_request& r) { r.aligned = false; }), gram_recipe::shifted);
+  EXPECT_EQ(recipe_with([](gram_request& r) { r.contiguous_pixels = false; }), gram_recipe::native);
+  EXPECT_EQ(recipe_with([](gram_request& r) { r.type = dtype::f32; }), gram_recipe::split);
+  EXPECT_EQ(recipe_with([](gram_request& r) { r.weighted = true; }), gram_recipe::split);
+  EXPECT_EQ(recipe_with([](gram_request&) {}, a100), gram_recipe::copied);
+  device_facts without_room = h200;
+  without_room.shared_bytes_per_block = 99 << 10;
+  EXPECT_EQ(recipe_with([](gram_request&) {}, without_room), gram_recipe::copied);
+}
+
 TEST(device_gram_plan, layouts_are_told_apart) {
   alignas(16) static float memory[4];
   const auto of = [](const feature_view& view) { return request_of(view, {}, false, gram_precision::standard); };
   feature_view view = feature_view::nchw(memory, dtype::f32, 2, 3, 4, 5);
-  EXPECT_TRUE(of(view).contiguous_pixels && of(view).aligned);
+  EXPECT_TRUE(of(view).contiguous_pixels && of(view).aligned && of(view).in_boxes);
+  for (const std::int64_t stride : {std::int64_t{0}, std::int64_t{-20}, std::int64_t{1} << 38}) {  // a broadcast, a flip, too far apart
+    feature_view other = view;
+    other.channel_stride = stride;
+    EXPECT_TRUE(of(other).aligned && !of(other).in_boxes) << stride;
+    other = view;
+    other.image_stride = stride;
+    EXPECT_TRUE(of(other).aligned && !of(other).in_boxes) << stride;
+  }
   view.type = dtype::f16;
   EXPECT_FALSE(of(view).aligned) << "20 halves a channel";
   view = feature_view::nchw(memory, dtype::f32, 2, 3, 4, 5);

@@ -38,6 +38,21 @@ struct pending_copy {
   int size;
 };
 
+// A box that was asked of the copy engine, until somebody waits for its mbarrier.
+struct pending_box {
+  unsigned char* shared;
+  const void* map;
+  int image, row, column, bytes;
+  std::uint64_t* counter;
+};
+
+// This thread's part of a product by warpgroup, until it is waited for.
+struct pending_product {
+  float* d;
+  std::uint64_t a, b;
+  bool adds, bf16;
+};
+
 struct thread_block;
 
 struct emulated_thread {
@@ -46,9 +61,10 @@ struct emulated_thread {
   bool done = false;
   const char* waits_for = nullptr;  // null while it can run
   site where;
-  unsigned mask = 0;                              // of the collective it waits in
-  void* argument = nullptr;                       // its part in it, on its own stack
-  std::vector<std::vector<pending_copy>> copies;  // groups, the last one still open
+  unsigned mask = 0;                                   // of the collective it waits in
+  void* argument = nullptr;                            // its part in it, on its own stack
+  std::vector<std::vector<pending_copy>> copies;       // groups, the last one still open
+  std::vector<std::vector<pending_product>> products;  // the same
 };
 
 struct thread_block {
@@ -56,6 +72,7 @@ struct thread_block {
   guarded_memory shared;
   std::vector<emulated_thread*> threads;
   std::vector<unsigned> waiting_lanes;  // a warp
+  std::vector<pending_box> boxes;
   int at_barrier = 0;
   site barrier;  // where the first of them came to it
   int left = 0;  // threads that have not returned

@@ -29,6 +29,10 @@ SIRFP_DEVICE std::uint64_t double_to_bits(double value) { return static_cast<std
 SIRFP_DEVICE double bits_to_double(std::uint64_t bits) { return __longlong_as_double(static_cast<long long>(bits)); }
 SIRFP_DEVICE float to_float(f16 value) { return __half2float(__ushort_as_half(value.bits)); }
 SIRFP_DEVICE f16 round_to_f16(float value) { return {__half_as_ushort(__float2half_rn(value))}; }  // nearest even
+// The lower 32 bits of high:low >> bits; 0 <= bits < 32.
+SIRFP_DEVICE std::uint32_t funnel_shift(std::uint32_t low, std::uint32_t high, int bits) {
+  return __funnelshift_r(low, high, static_cast<unsigned>(bits));
+}
 // Rounded by themselves: never contracted into a fused multiply-add.
 SIRFP_DEVICE double multiply_rounded(double a, double b) { return __dmul_rn(a, b); }
 SIRFP_DEVICE double add_rounded(double a, double b) { return __dadd_rn(a, b); }
@@ -39,6 +43,9 @@ inline std::uint64_t double_to_bits(double value) { return std::bit_cast<std::ui
 inline double bits_to_double(std::uint64_t bits) { return std::bit_cast<double>(bits); }
 inline float to_float(f16 value) { return f16_to_float(value.bits); }
 inline f16 round_to_f16(float value) { return {float_to_f16(value)}; }
+inline std::uint32_t funnel_shift(std::uint32_t low, std::uint32_t high, int bits) {
+  return static_cast<std::uint32_t>((std::uint64_t{high} << 32 | low) >> bits);
+}
 inline double multiply_rounded(double a, double b) { return a * b; }
 inline double add_rounded(double a, double b) { return a + b; }
 #endif
