@@ -29,7 +29,8 @@ find_package_handle_standard_args(LibTorch REQUIRED_VARS SIRFP_TORCH LibTorch_IN
 if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   add_library(LibTorch::LibTorch INTERFACE IMPORTED)
   target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE ${SIRFP_TORCH}/include ${SIRFP_TORCH}/include/torch/csrc/api/include)
-  target_link_libraries(LibTorch::LibTorch INTERFACE ${LibTorch_TORCH} ${LibTorch_CPU} ${LibTorch_C10})
+  # libtorch has no symbol of its own: it brings libtorch_cuda where there is one, which registers itself and must not be dropped as unused.
+  target_link_libraries(LibTorch::LibTorch INTERFACE "-Wl,--no-as-needed,${LibTorch_TORCH},--as-needed" ${LibTorch_CPU} ${LibTorch_C10})
   # Whoever compiles at::parallel_for must meet the OpenMP library that torch brings, where it brings one: two of them make two pools.
   file(GLOB torch_openmp ${SIRFP_TORCH}/lib/libgomp*.so*)
   if(torch_openmp)

@@ -123,6 +123,16 @@ CLI::Option* add_bytes(CLI::App& app, const std::string& name, std::optional<std
   return add_checked(app, name, "SIZE", help, [&value, name](const std::string& given) { value = bytes_from(name, given); });
 }
 
+CLI::Option* add_device(CLI::App& app, const std::string& name, c10::Device& value, const std::string& help) {
+  return add_checked(app, name, "cpu|cuda[:N]", help, [&value, name](const std::string& given) {
+    const bool numbered = given.starts_with("cuda:");
+    const auto index = numbered ? parse<std::int8_t>(given.substr(5)) : std::optional<std::int8_t>(0);
+    SIRFP_EXPECTS((numbered || given == "cpu" || given == "cuda") && index && *index >= 0, name, " ", given,
+                  ": expected cpu, cuda or cuda:N, N the number of a GPU");
+    value = given == "cpu" ? c10::Device(c10::kCPU) : c10::Device(c10::kCUDA, *index);
+  });
+}
+
 CLI::Option* add_shares(CLI::App& app, const std::string& name, std::vector<std::pair<std::string, double>>& value,
                         const std::string& help) {
   const auto take = [&value, name](const std::vector<std::string>& given) {

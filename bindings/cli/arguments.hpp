@@ -1,6 +1,8 @@
 // Options whose values are checked as they are read, with one line that names option, value and what was expected.
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cstdint>
@@ -26,6 +28,8 @@ CLI::Option* add_size(CLI::App& app, const std::string& name, std::optional<pict
 CLI::Option* add_triple(CLI::App& app, const std::string& name, std::optional<std::array<double, 3>>& value, const std::string& help);
 // Bytes, or with K, M, G or T behind the number: powers of 1024.
 CLI::Option* add_bytes(CLI::App& app, const std::string& name, std::optional<std::int64_t>& value, const std::string& help);
+// cpu, cuda (the first one) or cuda:N.
+CLI::Option* add_device(CLI::App& app, const std::string& name, c10::Device& value, const std::string& help);
 // PATTERN=F, repeatable.
 CLI::Option* add_shares(CLI::App& app, const std::string& name, std::vector<std::pair<std::string, double>>& value,
                         const std::string& help);

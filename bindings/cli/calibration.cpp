@@ -16,20 +16,21 @@ constexpr const char* group = "Calibration";
 // Convolutions and matrix products of the forward passes in a half type, as torch.autocast does it.
 class autocast {
  public:
-  explicit autocast(c10::ScalarType type) : on_(type != c10::kFloat) {
+  autocast(c10::DeviceType device, c10::ScalarType type) : device_(device), on_(type != c10::kFloat) {
     if (!on_) return;
-    at::autocast::set_autocast_dtype(at::kCPU, type);
-    at::autocast::set_autocast_enabled(at::kCPU, true);
+    at::autocast::set_autocast_dtype(device_, type);
+    at::autocast::set_autocast_enabled(device_, true);
   }
   autocast(const autocast&) = delete;
   autocast& operator=(const autocast&) = delete;
   ~autocast() {
     if (!on_) return;
     at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(at::kCPU, false);
+    at::autocast::set_autocast_enabled(device_, false);
   }
 
  private:
+  c10::DeviceType device_;
   bool on_;
 };
 
@@ -59,6 +60,26 @@ void count_batch(const adapter::observer& observer, loaded_batch batch, image_fo
       images.skip(problem.image, problem.what());
       remove(batch, problem.image);
     }
+  }
+}
+
+void count_pending(const adapter::observer& observer, image_folder& images, calibration_state& state, progress_style style,
+                   const std::function<void()>& after_batch) {
+  std::set<std::string> pending(state.pending.begin(), state.pending.end());
+  progress shown(style, "observing", images.count(), "images", images.count() - static_cast<std::int64_t>(pending.size()));
+  for (const image_batch& batch : images.batches()) {
+    const auto left =
+        std::count_if(batch.names.begin(), batch.names.end(), [&](const std::string& name) { return pending.contains(name); });
+    if (left == 0) continue;
+    check_interrupt();
+    const loaded_batch loaded = images.load(batch);
+    if (loaded.input.defined()) count_batch(observer, loaded, images, state);
+    for (const std::string& name : batch.names) {
+      pending.erase(name);
+      std::erase(state.pending, name);
+    }
+    shown.advance(left);
+    if (after_batch) after_batch();
   }
 }
 
@@ -112,25 +133,22 @@ calibration_state empty_state(const session& opened, const image_folder& images,
 void calibrate(const session& opened, image_folder& images, const calibration_options& options, calibration_state& state,
                progress_style style, const std::function<void()>& after_batch) {
   // Not the session's context: a batch is counted whole or not at all, so nothing may stop it on its way into the state.
-  const context computes = options.exact ? reference_context() : cpu_context(adapter::aten_executor());
-  const adapter::observer observer(computes, opened.net, opened.captured, opened.graph, options.observe);
-  const autocast in_half(options.compute);
-  std::set<std::string> pending(state.pending.begin(), state.pending.end());
-  progress shown(style, "observing", images.count(), "images", images.count() - static_cast<std::int64_t>(pending.size()));
-  for (const image_batch& batch : images.batches()) {
-    const auto left =
-        std::count_if(batch.names.begin(), batch.names.end(), [&](const std::string& name) { return pending.contains(name); });
-    if (left == 0) continue;
-    check_interrupt();
-    const loaded_batch loaded = images.load(batch);
-    if (loaded.input.defined()) count_batch(observer, loaded, images, state);
-    for (const std::string& name : batch.names) {
-      pending.erase(name);
-      std::erase(state.pending, name);
-    }
-    shown.advance(left);
-    if (after_batch) after_batch();
+  const c10::Device device = opened.net.place->device();
+  const context computes = adapter::context_on(device, adapter::aten_executor(), options.exact);
+  adapter::observe_options observed = options.observe;
+  observed.wait_for_each = images.skips_bad();
+  const adapter::observer observer(computes, opened.net, opened.captured, opened.graph, observed);
+  const autocast in_half(device.type(), options.compute);
+  try {
+    count_pending(observer, images, state, style, after_batch);
+  } catch (const non_finite_error&) {  // noted by a device, met by a checkpoint
+    observer.expect_sound_sync(state);
+    throw;
+  } catch (const interrupted&) {  // what is left must be good to go on from
+    observer.expect_sound_sync(state);
+    throw;
   }
+  observer.expect_sound_sync(state);
   SIRFP_EXPECTS(!state.images.empty(), images.folder().string(), ": no image could be counted; ", images.skipped().size(),
                 " skipped, the first: ", images.skipped().empty() ? std::string() : images.skipped().front().reason);
 }

@@ -62,7 +62,8 @@ void apply(const apply_arguments& arguments) {
   adapter::network net = open_network(arguments.network, arguments.common);
   std::optional<image_folder> images;
   if (!arguments.images.folder.empty()) {
-    images = open_images(arguments.images, resolve(arguments.images, planned.image_record, arguments.plan), default_images);
+    images = open_images(arguments.images, resolve(arguments.images, planned.image_record, arguments.plan), default_images,
+                         arguments.common.device);
   }
   const at::Tensor example = noise_input(planned.content.input_shape, arguments.common);
   const session opened(std::move(net), images ? images->example() : example, planned.lock);

@@ -85,7 +85,7 @@ void bench(const bench_arguments& arguments) {
   set_up_computing(arguments.common);
   at::manual_seed(static_cast<std::uint64_t>(arguments.common.seed.value_or(0)));
   const c10::InferenceMode no_gradients;
-  const std::string device = arguments.common.device.value_or("cpu");
+  const std::string device = arguments.common.device.str();
   const bench_setting setting = setting_of(arguments, device);
   stopwatch watch{at::Device(device)};
   std::vector<planned_row> rows = planned_rows(table, setting, watch);

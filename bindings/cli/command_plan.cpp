@@ -48,7 +48,7 @@ void plan_command(const plan_arguments& arguments) {
   std::optional<image_folder> images;
   if (!arguments.images.folder.empty())
     images = open_images(arguments.images, resolve(arguments.images, part_of(state.options, "images", arguments.state), arguments.state),
-                         default_images);
+                         default_images, arguments.common.device);
   const session opened(open_network(arguments.network, arguments.common), example, chosen.lock);
   expect_state_of(opened, state, arguments.state);
   expect_prunable(opened);

@@ -102,7 +102,7 @@ void prune(const prune_arguments& arguments) {
   set_up_computing(arguments.common);
   const progress_style style = arguments.common.progress();
   adapter::network net = open_network(arguments.network, arguments.common);
-  image_folder images = open_images(arguments.images, resolve(arguments.images, nullptr, ""), default_images);
+  image_folder images = open_images(arguments.images, resolve(arguments.images, nullptr, ""), default_images, arguments.common.device);
   announce(style, "analysing " + arguments.network);
   const session opened(std::move(net), images.example(), chosen.lock);
   expect_prunable(opened);

@@ -78,8 +78,8 @@ void verify(const verify_arguments& arguments) {
   std::optional<loaded_plan> planned;
   if (!arguments.plan.empty()) planned = open_plan(arguments.plan);
   set_up_computing(arguments.common);
-  image_folder images =
-      open_images(arguments.images, resolve(arguments.images, planned ? planned->image_record : json(), arguments.plan), all_images);
+  image_folder images = open_images(arguments.images, resolve(arguments.images, planned ? planned->image_record : json(), arguments.plan),
+                                    all_images, arguments.common.device);
   adapter::network original = open_network(arguments.network, arguments.common);
   const adapter::network pruned = open_network(arguments.pruned, arguments.common);
   const at::Tensor example = images.example();

@@ -6,6 +6,7 @@
 #include <cctype>
 #include <map>
 
+#include "sirfp/adapter/device.hpp"
 #include "sirfp/expects.hpp"
 
 namespace sirfp::cli {
@@ -97,7 +98,7 @@ loaded_batch image_folder::load(const image_batch& batch) {
     if (std::any_of(skipped_.begin(), skipped_.end(), [&](const skipped_image& known) { return known.name == name; })) continue;
     try {
       const picture image = read_picture(chosen_.folder / name);
-      inputs.push_back(network_input(image, options_));
+      inputs.push_back(network_input(image, options_, chosen_.device));
       loaded.names.push_back(name);
       loaded.file_sizes.push_back(image.size);
     } catch (const invalid_argument& problem) {
@@ -119,16 +120,16 @@ at::Tensor image_folder::example() {
   throw invalid_argument(text("--images ", chosen_.folder.string(), ": none of the ", skipped_.size(), " images can be read"));
 }
 
-at::Tensor network_input(const picture& image, const image_options& options) {
+at::Tensor network_input(const picture& image, const image_options& options, c10::Device device) {
   const auto bytes = at::from_blob(const_cast<std::uint8_t*>(image.pixels.data()), {image.size.height, image.size.width, 3}, at::kByte);
-  at::Tensor pixels = bytes.permute({2, 0, 1}).unsqueeze(0).to(at::kFloat);
+  at::Tensor pixels = adapter::sent_to(device, bytes).permute({2, 0, 1}).unsqueeze(0).to(at::kFloat);
   if (options.size && *options.size != image.size) {
     const std::array<std::int64_t, 2> size = {options.size->height, options.size->width};
     pixels = at::_upsample_bilinear2d_aa(pixels.contiguous(), size, /*align_corners=*/false);
   }
   if (options.bgr) pixels = pixels.flip({1});
-  const auto per_channel = [](const std::array<double, 3>& values) {
-    return at::tensor({values[0], values[1], values[2]}, at::kFloat).view({1, 3, 1, 1});
+  const auto per_channel = [device](const std::array<double, 3>& values) {
+    return adapter::sent_to(device, at::tensor({values[0], values[1], values[2]}, at::kFloat).view({1, 3, 1, 1}));
   };
   return ((pixels * options.scale - per_channel(options.mean)) / per_channel(options.deviation)).contiguous();
 }

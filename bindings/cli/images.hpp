@@ -52,6 +52,7 @@ class image_folder {
     std::int64_t limit = 32;  // 0: all
     std::int64_t batch = 1;
     bool skip_bad = false;
+    c10::Device device = c10::kCPU;  // where their inputs are made, from bytes that are sent there
   };
   // Lists the folder's .jpg, .jpeg and .png files by name and reads the headers of the chosen ones. Throws invalid_argument: no such
   // folder, none in it, a damaged header (unless skip_bad), nothing left.
@@ -81,7 +82,7 @@ class image_folder {
   std::vector<skipped_image> skipped_;
 };
 
-// [1, 3, H, W] from a picture, resized (antialiased, bilinear) where options.size asks for it.
-at::Tensor network_input(const picture& image, const image_options& options);
+// [1, 3, H, W] on the device from a picture, resized (antialiased, bilinear) where options.size asks for it. Waits for no device.
+at::Tensor network_input(const picture& image, const image_options& options, c10::Device device);
 
 }  // namespace sirfp::cli

@@ -15,11 +15,6 @@ std::array<double, 3> reversed(std::array<double, 3> values) {
   return values;
 }
 
-std::string refuse_cuda(const std::string& device) {
-  SIRFP_EXPECTS(!device.starts_with("cuda"), "--device ", device, ": this build has no CUDA backend, expected cpu");
-  return {};
-}
-
 image_options from_record(const json& record, const std::string& path) {
   image_options options;
   if (record.is_null()) return options;
@@ -41,7 +36,7 @@ void add_computing_options(CLI::App& app, common_options& options) {
   add_count(app, "--threads", options.threads, 1, "threads to compute on (default: one a core)")->group(common_group);
   add_count(app, "--seed", options.seed, 0, "seed of whatever is drawn at random (default 0)")->group(common_group);
   app.add_flag("--quiet", options.quiet, "no progress on stderr")->group(common_group);
-  add_choice(app, "--device", options.device, {"cpu"}, "where to compute")->check(refuse_cuda)->group(common_group);
+  add_device(app, "--device", options.device, "where to compute (default cpu)")->group(common_group);
 }
 
 void add_common_options(CLI::App& app, common_options& options) {
@@ -96,11 +91,12 @@ json json_of(const image_options& options) {
           {"std", options.deviation}};
 }
 
-image_folder open_images(const image_arguments& arguments, const image_options& options, std::int64_t default_limit) {
+image_folder open_images(const image_arguments& arguments, const image_options& options, std::int64_t default_limit, c10::Device device) {
   return image_folder({.folder = arguments.folder,
                        .limit = arguments.limit.value_or(default_limit),
                        .batch = arguments.batch.value_or(1),
-                       .skip_bad = arguments.skip_bad},
+                       .skip_bad = arguments.skip_bad,
+                       .device = device},
                       options);
 }
 

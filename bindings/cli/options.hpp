@@ -22,7 +22,7 @@ struct common_options {
   std::optional<std::int64_t> seed;
   bool as_json = false;
   bool quiet = false;
-  std::optional<std::string> device;
+  c10::Device device = c10::kCPU;
   std::optional<std::int64_t> output;  // which tensor of several outputs is compared
   progress_style progress() const { return progress_style_of_stderr(quiet); }
 };
@@ -51,7 +51,7 @@ void add_image_options(CLI::App& app, image_arguments& arguments, images_are nee
 image_options resolve(const image_arguments& arguments, const json& record, const std::string& record_path);
 json json_of(const image_options& options);
 // Throws invalid_argument: see image_folder.
-image_folder open_images(const image_arguments& arguments, const image_options& options, std::int64_t default_limit);
+image_folder open_images(const image_arguments& arguments, const image_options& options, std::int64_t default_limit, c10::Device device);
 
 // The part `key` of a record that a state or plan carries as JSON text; null where there is none. Throws invalid_argument naming the path.
 json part_of(const std::string& record, const std::string& key, const std::string& path);

@@ -99,9 +99,10 @@ adapter::image_stream all_of(image_folder& images) {
   };
 }
 
-adapter::sweep_options sweep_with(std::optional<std::int64_t> memory, progress_style style, const char* what, const char* unit) {
+adapter::sweep_options sweep_with(const session& opened, std::optional<std::int64_t> memory, progress_style style, const char* what,
+                                  const char* unit) {
   adapter::sweep_options options;
-  options.memory = memory.value_or(options.memory);
+  options.memory = memory.value_or(opened.context.memory->total_bytes() / 2);
   options.progress = [shown = std::shared_ptr<progress>(), style, what, unit](std::int64_t, std::int64_t total) mutable {
     check_interrupt();
     if (!shown) shown = std::make_shared<progress>(style, what, total, unit);
@@ -115,7 +116,7 @@ adapter::sweep_options sweep_with(std::optional<std::int64_t> memory, progress_s
 adapter::compensated_weights refit_plan(const session& opened, const plan& made, image_folder& images, std::optional<std::int64_t> memory,
                                         progress_style style) {
   const adapter::refit_options options{.images = images.count() - static_cast<std::int64_t>(images.skipped().size()),
-                                       .sweep = sweep_with(memory, style, "refitting", "sites")};
+                                       .sweep = sweep_with(opened, memory, style, "refitting", "sites")};
   return rounded_as_stored(
       adapter::refit(opened.context, opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), all_of(images), options),
       opened);
@@ -124,7 +125,7 @@ adapter::compensated_weights refit_plan(const session& opened, const plan& made,
 adapter::compensated_weights recalibrate_plan(const session& opened, const plan& made, adapter::compensated_weights weights,
                                               image_folder& images, std::optional<std::int64_t> memory, progress_style style) {
   return rounded_as_stored(adapter::recalibrate(opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), std::move(weights),
-                                                all_of(images), sweep_with(memory, style, "recalibrating", "norms")),
+                                                all_of(images), sweep_with(opened, memory, style, "recalibrating", "norms")),
                            opened);
 }
 

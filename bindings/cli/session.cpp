@@ -27,19 +27,26 @@ adapter::captured_network capture_named(const adapter::network& net, const at::T
 void set_up_computing(const common_options& common) {
   at::globalContext().setFlushDenormal(true);
   if (common.threads) at::set_num_threads(static_cast<int>(*common.threads));
+  if (common.device.is_cpu()) return;
+  at::globalContext().setAllowTF32CuDNN(false);  // its default: convolutions of fp32 with 10 bits
+  try {
+    adapter::context_on(common.device, nullptr);
+  } catch (const invalid_argument& problem) {
+    throw invalid_argument(text("--device ", common.device, ": ", problem.what()));
+  }
 }
 
 adapter::network open_network(const std::filesystem::path& path, const common_options& common) {
   check_interrupt();
   announce(common.progress(), "loading " + path.string());
-  adapter::network net = adapter::load_network(path);
+  adapter::network net = adapter::load_network(path, common.device);
   net.output = common.output.value_or(-1);
   return net;
 }
 
 session::session(adapter::network opened, const at::Tensor& example_input, const std::vector<std::string>& lock)
-    : context(cpu_context(interruptible(adapter::aten_executor()))),
-      net(std::move(opened)),
+    : net(std::move(opened)),
+      context(adapter::context_on(net.place->device(), interruptible(adapter::aten_executor()))),
       example(example_input),
       captured(capture_named(net, example)),
       graph(analyse_channels(captured.ops, {.lock = lock})) {
@@ -75,7 +82,7 @@ void expect_one_output(const session& opened) {
 
 at::Tensor noise_input(const std::vector<std::int64_t>& shape, const common_options& common) {
   at::Generator generator = at::detail::createCPUGenerator(static_cast<std::uint64_t>(common.seed.value_or(0)));
-  return at::randn(shape, generator, at::TensorOptions().dtype(at::kFloat));
+  return adapter::sent_to(common.device, at::randn(shape, generator, at::TensorOptions().dtype(at::kFloat)));
 }
 
 at::Tensor forward(const adapter::network& net, const at::Tensor& input) {

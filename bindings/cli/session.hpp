@@ -15,7 +15,7 @@
 namespace sirfp::cli {
 
 // Threads, and denormals flushed to zero on them: call before the first thread of the pool starts. Networks with denormal weights run
-// three times slower otherwise.
+// three times slower otherwise. Throws invalid_argument when there is no such device.
 void set_up_computing(const common_options& common);
 
 adapter::network open_network(const std::filesystem::path& path, const common_options& common);
@@ -26,8 +26,8 @@ struct session {
   session(const session&) = delete;
   session& operator=(const session&) = delete;
 
-  sirfp::context context;
   adapter::network net;
+  sirfp::context context;
   at::Tensor example;
   adapter::captured_network captured;
   channel_graph graph;

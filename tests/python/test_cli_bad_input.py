@@ -68,7 +68,7 @@ def out(tmp_path):
         (("--flops", 0.5, "--keep", "nothing*=0.5"), "nothing*"),
         (("--flops", 0.5, "--lock", "stm*"), "stm*"),
         (("--flops", 0.5, "--preset", "paper", "--backbone", "encoder"), "--backbone encoder: no observed layer"),
-        (("--flops", 0.5, "--device", "cuda"), "--device cuda: this build has no CUDA backend"),
+        (("--flops", 0.5, "--device", "tpu"), "--device tpu: expected cpu, cuda or cuda:N"),
         (("--flops", 0.5, "--criterion", "l2"), "--criterion l2: expected one of joint, pairwise, l1, bn, fpgm, random"),
         (("--flops", 0.5, "--compensate", "most"), "--compensate most: expected one of ls, constant, none"),
         (("--flops", 0.5, "--memory", "2X"), "--memory 2X: expected a number of bytes, or one with K, M, G or T, such as 2G"),

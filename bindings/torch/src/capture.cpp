@@ -49,10 +49,11 @@ void add_hashes(const network& net, network_fingerprint& fingerprint) {
 }  // namespace
 
 captured_network capture(const network& net, const at::Tensor& example) {
-  recorder record(net, example);
+  const at::Tensor input = sent_to(net.place->device(), example);
+  recorder record(net, input);
   captured_network captured;
   try {
-    captured = record.finish(run(net, example, &record));
+    captured = record.finish(run(net, input, &record));
   } catch (const operator_error& error) {
     std::ostringstream shape;
     shape << example.sizes();

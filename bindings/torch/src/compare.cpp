@@ -72,13 +72,14 @@ void segmentation_score::add(const at::Tensor& logits, const at::Tensor& labels)
       logits.dim() == 4 && logits.size(0) == labels.size(0) && logits.size(2) == labels.size(1) && logits.size(3) == labels.size(2),
       "labels of shape ", shape_text(labels), " for an output of shape ", shape_text(logits),
       ", expected the same images, height and width");
-  const auto wanted = labels.ne(ignore_);
-  const auto truth = labels.masked_select(wanted).to(c10::kLong);
+  const auto here = sent_to(logits.device(), labels);
+  const auto wanted = here.ne(ignore_);
+  const auto truth = here.masked_select(wanted).to(c10::kLong);
   if (truth.numel() == 0) return;
   const auto worst = truth.max().item<std::int64_t>();
   SIRFP_EXPECTS(worst < classes_, "label ", worst, ", expected 0 to ", classes_ - 1, " or ", ignore_, " (ignored)");
   const auto predicted = logits.argmax(1).masked_select(wanted).clamp_max(classes_);
-  const auto counts = at::bincount(truth * (classes_ + 1) + predicted, {}, static_cast<std::int64_t>(confusion_.size())).contiguous();
+  const auto counts = at::bincount(truth * (classes_ + 1) + predicted, {}, static_cast<std::int64_t>(confusion_.size())).cpu().contiguous();
   const auto* count = counts.const_data_ptr<std::int64_t>();
   for (std::size_t i = 0; i < confusion_.size(); ++i) confusion_[i] += count[i];
 }
@@ -120,16 +121,21 @@ double forward_seconds(const network& net, const at::Tensor& input, int runs, co
   SIRFP_EXPECTS(runs >= 1, "timed runs: ", runs, ", expected at least 1");
   const c10::InferenceMode guard;
   auto module = net.module;
-  // A widened 16-bit module may hold 16-bit constants in its code; only the prepared graph is float32 throughout.
-  const bool widened = is_narrow(net.stored);
+  const c10::Device device = net.place->device();
+  // A widened 16-bit module may hold 16-bit constants in its code, and a module may name the host there; only the prepared graph is float32
+  // and on the device throughout.
+  const bool by_graph = is_narrow(net.stored) || !device.is_cpu();
   const runner graph(net);
+  const at::Tensor there = sent_to(device, input);
   const auto seconds_of_pass = [&] {
     if (between) between();
+    wait_sync(device);
     const auto start = std::chrono::steady_clock::now();
-    if (widened)
-      graph(input);
+    if (by_graph)
+      graph(there);
     else
-      module.forward({input});
+      module.forward({there});
+    wait_sync(device);
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
   seconds_of_pass();  // the profiling executor watches the first pass and optimises before the second

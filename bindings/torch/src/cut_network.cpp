@@ -17,6 +17,11 @@ plan plan_of(const captured_network& captured, const channel_graph& graph, const
   return made;
 }
 
+// The rebuilt network as passes take it.
+network on_device_of(const network& net, const rebuilt_network& built) {
+  return {.module = built.module, .graph = built.graph, .place = std::make_shared<placement>(net.place->device())};
+}
+
 }  // namespace
 
 cut_network::cut_network(const network& net, const captured_network& captured, const channel_graph& graph, const channel_mask& mask)
@@ -25,7 +30,7 @@ cut_network::cut_network(const network& net, const captured_network& captured, c
       mask_(mask),
       plan_(plan_of(captured, graph, mask)),
       built_(rebuild_slim(net, captured, graph, plan_, {})),
-      code_(std::make_shared<const program>(compile(built_.graph, built_.module))) {}
+      code_(std::make_shared<const program>(compile(on_device_of(net, built_)))) {}
 
 // A grouped convolution has a site a group, each with as many kept positions as the others.
 at::Tensor cut_network::site_in(const at::Tensor& tensor, const consumer_site& site) const {

@@ -120,6 +120,10 @@ void execution::operate(const instruction& step, Stack& stack) {
     compute(step, stack);
   } catch (const sirfp::failure&) {
     throw;
+  } catch (const c10::OutOfMemoryError& error) {  // of a GPU; names the bytes asked for and free
+    throw failure(text(described(step.node), ": ", first_line(error)));
+  } catch (const c10::AcceleratorError& error) {  // a lost device, a fault in a kernel
+    throw failure(text(described(step.node), ": ", first_line(error)));
   } catch (const std::exception& error) {
     throw operator_error(text(described(step.node), ": ", first_line(error)));
   }

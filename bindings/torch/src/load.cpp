@@ -53,10 +53,10 @@ void check_file(const std::filesystem::path& path) {
   SIRFP_EXPECTS(code, path.string(), ": a zip archive, but not a TorchScript file");
 }
 
-torch::jit::Module read_module(const std::filesystem::path& path, c10::Device device) {
+torch::jit::Module read_module(const std::filesystem::path& path) {
   check_file(path);
   try {
-    return torch::jit::load(path.string(), device);
+    return torch::jit::load(path.string(), c10::kCPU);
   } catch (const std::exception& error) {
     const std::string message = error.what();
     // The file is whole, but its code names an operator that this program does not have.
@@ -87,10 +87,11 @@ network prepared(torch::jit::Module module) {
 }  // namespace
 
 network load_network(const std::filesystem::path& path, c10::Device device) {
-  auto module = read_module(path, device);
+  auto module = read_module(path);
   try {
     auto net = prepared(std::move(module));
     net.path = path;
+    net.place = std::make_shared<placement>(device);
     return net;
   } catch (const invalid_argument& error) {
     throw invalid_argument(text(path.string(), ": ", error.what()));

@@ -1,9 +1,15 @@
 #include "sirfp/adapter/observe.hpp"
 
+#include <c10/core/DispatchKeySet.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
+
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
+#include "bad_features.hpp"
 #include "pixel_sample.hpp"
+#include "sirfp/backend.hpp"
 #include "site_reading.hpp"
 
 namespace sirfp::adapter {
@@ -34,47 +40,63 @@ void expect_finite(const at::Tensor& map) {
     if (!map.select(0, n).isfinite().all().item<bool>()) throw non_finite_error(n, -1);
 }
 
-template <class State>
-State copy_of(const context& ctx, const State& state) {
-  return {state.channels, state.images, state.mode, buffer::from_host(ctx.memory, state.matrix.to_host_sync())};
+// The same where nobody waits: the sample of an image that holds a NaN or an infinity becomes NaN, for the kernels to note. A sum of fp32
+// values is finite in fp64 if all of them are.
+at::Tensor tainted(const at::Tensor& sample, const at::Tensor& map) {
+  std::vector<std::int64_t> axes(static_cast<std::size_t>(map.dim() - 1));
+  std::iota(axes.begin(), axes.end(), 1);
+  const at::Tensor zero_or_nan = map.sum(axes, /*keepdim=*/false, at::kDouble) * 0;
+  return sample + zero_or_nan.to(sample.scalar_type()).view({-1, 1, 1});
+}
+
+// A moving average to go on from, of which no image is this batch's.
+similarity_state start_from(const context& ctx, const similarity_state& state) {
+  return {state.channels, 0, state.mode, buffer::from_host(ctx.memory, state.matrix.to_host_sync())};
 }
 
 }  // namespace
 
-// One batch on its way through the network. Its sums are kept apart until the whole batch has passed.
+// One batch on its way through the network. Its sums are kept apart until the whole batch has passed; but those of a device that is not
+// waited for, which may turn out bad at any time after, go where they belong at once.
 class batch_observation final : public run_listener {
  public:
-  batch_observation(const observer& owner, const std::vector<std::string>& names, const calibration_state& so_far)
-      : owner_(owner), names_(names), so_far_(so_far) {}
+  batch_observation(const observer& owner, const std::vector<std::string>& names, calibration_state& state)
+      : owner_(owner), names_(names), so_far_(state), sums_(owner.deferred_ && !owner.options_.wait_for_each ? state : apart_) {}
 
   void before(const Node* node, torch::jit::Stack& inputs) override {
     const auto found = owner_.sites_.find(node);
     if (found == owner_.sites_.end()) return;
+    const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
     for (const auto& reading : found->second) read_site(owner_.graph_.sites[reading.site], inputs[reading.input].toTensor());
   }
 
   void after(const Node* node, const std::vector<c10::IValue>& outputs) override {
     const auto found = owner_.layers_.find(node);
     if (found == owner_.layers_.end()) return;
+    const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
     for (const auto index : found->second) read_layer(owner_.graph_.layers[index], outputs);
   }
 
   void commit(calibration_state& state) {
     const context& ctx = owner_.ctx_;
-    for (auto& [name, batch] : layers_) {
-      const bool merges = batch.mode == accumulation::mean && state.layers.contains(name);
-      if (merges)
-        merge(ctx, state.layers.at(name), batch);
-      else
-        state.layers.insert_or_assign(name, std::move(batch));
+    if (&sums_ == &state) return;
+    adapter::expect_sound_sync(sums_, owner_.captured_, owner_.graph_, names_);
+    for (auto& [name, batch] : sums_.layers) {
+      const auto before = state.layers.find(name);
+      if (before != state.layers.end() && batch.mode == accumulation::mean) {
+        merge(ctx, before->second, batch);
+        continue;
+      }
+      if (before != state.layers.end()) batch.images += before->second.images;
+      state.layers.insert_or_assign(name, std::move(batch));
     }
-    for (auto& [name, batch] : edges_) {
+    for (auto& [name, batch] : sums_.edges) {
       if (state.edges.contains(name))
         merge(ctx, state.edges.at(name), batch);
       else
         state.edges.emplace(name, std::move(batch));
     }
-    for (auto& [name, batch] : sites_) {
+    for (auto& [name, batch] : sums_.sites) {
       if (state.sites.contains(name))
         merge(ctx, state.sites.at(name), batch);
       else
@@ -90,33 +112,33 @@ class batch_observation final : public run_listener {
     for (const auto& output : outputs)
       for (auto& tensor : output_tensors(output)) tensors.push_back(std::move(tensor));
     const auto [tensor, axis] = made_readable(tensors.at(static_cast<std::size_t>(place)), layer.axis);
-    with_image_named("layer", layer.name, layer.observed, tensor.size(0), [&, &tensor = tensor, axis = axis] {
+    with_image_named({"layer", layer.name, layer.observed}, tensor.size(0), [&, &tensor = tensor, axis = axis] {
       const auto& options = owner_.options_;
       if (options.similarities) {
         const sampled_map seen = sample(tensor, axis, sampled_for::similarity);
-        accumulate_similarity(owner_.ctx_, view_of(seen.tensor, seen.axis), as_weights(seen.weights), options.similarity,
+        accumulate_similarity(owner_.ctx_, view_for(owner_.ctx_, seen.tensor, seen.axis), as_weights(seen.weights), options.similarity,
                               similarity_of(layer.name));
       }
       if (options.edges && layer.name.starts_with(options.backbone))
-        accumulate_edge_score(owner_.ctx_, view_of(tensor, axis), edges_[layer.name]);
+        accumulate_edge_score(owner_.ctx_, view_for(owner_.ctx_, tensor, axis), sums_.edges[layer.name]);
     });
   }
 
   void read_site(const consumer_site& site, const at::Tensor& whole) {
     const auto part = whole.narrow(site.axis, site.first, static_cast<std::int64_t>(site.layout.size()));
     const auto [tensor, axis] = made_readable(part, site.axis);
-    with_image_named("input", site.name, site.consumers.front().op, tensor.size(0), [&, &tensor = tensor, axis = axis] {
+    with_image_named({"input", site.name, site.consumers.front().op}, tensor.size(0), [&, &tensor = tensor, axis = axis] {
       const sampled_map seen = sample(tensor, axis, sampled_for::moments);
-      accumulate_moments(owner_.ctx_, view_of(seen.tensor, seen.axis), as_weights(seen.weights), sites_[site.name]);
+      accumulate_moments(owner_.ctx_, view_for(owner_.ctx_, seen.tensor, seen.axis), as_weights(seen.weights), sums_.sites[site.name]);
     });
   }
 
   // A moving average is no sum: its batch starts from where the state is.
   similarity_state& similarity_of(const std::string& name) {
-    const auto [place, added] = layers_.try_emplace(name);
     const auto before = so_far_.layers.find(name);
+    const auto [place, added] = sums_.layers.try_emplace(name);
     if (added && owner_.options_.similarity.mode == accumulation::ema && before != so_far_.layers.end())
-      place->second = copy_of(owner_.ctx_, before->second);
+      place->second = start_from(owner_.ctx_, before->second);
     return place->second;
   }
 
@@ -128,42 +150,37 @@ class batch_observation final : public run_listener {
     at::Tensor weights = edge_aware ? edge_weights(tensor, axis) : at::Tensor();
     const pixel_sample chosen = sample_of(tensor, axis, owner_.options_.sample_pixels);
     if (chosen.whole()) return {tensor, axis, weights};
-    expect_finite(tensor);
-    const at::Tensor map = chosen.of(tensor, axis, names_);
+    if (!owner_.deferred_) expect_finite(tensor);
+    at::Tensor map = chosen.of(tensor, axis, names_);
+    if (owner_.deferred_) map = tainted(map, tensor);
     if (weights.defined()) weights = chosen.of(weights.unsqueeze(1), 1, names_).squeeze(1);
     if (what == sampled_for::similarity) {
       const double each = static_cast<double>(tensor.numel()) / static_cast<double>(map.numel());
-      weights = weights.defined() ? weights * each : at::full({1, map.size(2)}, each, at::kFloat).expand({map.size(0), -1});
+      weights =
+          weights.defined() ? weights * each : at::full({1, map.size(2)}, each, map.options().dtype(at::kFloat)).expand({map.size(0), -1});
     }
     return {map, 1, weights};
   }
 
   template <class Body>
-  void with_image_named(const char* what, const std::string& name, std::int32_t op_index, std::int64_t images, const Body& body) const {
+  void with_image_named(const observed_place& at, std::int64_t rows, const Body& body) const {
     try {
       body();
     } catch (const non_finite_error& error) {
-      // A tensor may hold several rows an image (windows of attention).
-      const auto image =
-          static_cast<std::size_t>(error.image_in_batch * static_cast<std::int64_t>(names_.size()) / std::max<std::int64_t>(1, images));
-      const auto& image_name = names_[std::min(image, names_.size() - 1)];
-      const auto& at = owner_.captured_.ops.ops[static_cast<std::size_t>(op_index)];
-      throw bad_feature_error(
-          text("feature map of ", what, " ", name, " (", at.name, ", image ", image_name, ") holds a NaN or an infinity"), image_name);
+      throw bad_feature(owner_.captured_, at, names_, error.image_in_batch, rows);
     }
   }
 
   const observer& owner_;
   const std::vector<std::string>& names_;
   const calibration_state& so_far_;
-  std::map<std::string, similarity_state> layers_;
-  std::map<std::string, edge_state> edges_;
-  std::map<std::string, moments_state> sites_;
+  calibration_state apart_;
+  calibration_state& sums_;
 };
 
 observer::observer(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph,
                    observe_options options)
-    : ctx_(ctx), captured_(captured), graph_(graph), options_(std::move(options)), run_(net) {
+    : ctx_(ctx), captured_(captured), graph_(graph), options_(std::move(options)), deferred_(ctx.backend->note_words() > 0), run_(net) {
   const auto node_of = [&](std::int32_t op_index) { return captured.nodes[static_cast<std::size_t>(op_index)]; };
   if (options_.similarities || options_.edges)
     for (std::size_t i = 0; i < graph.layers.size(); ++i)
@@ -201,6 +218,10 @@ void observer::add(const at::Tensor& batch, const std::vector<std::string>& name
   batch_observation observation(*this, names, state);
   run_(batch, &observation);
   observation.commit(state);
+}
+
+void observer::expect_sound_sync(const calibration_state& state) const {
+  adapter::expect_sound_sync(state, captured_, graph_, state.images);
 }
 
 }  // namespace sirfp::adapter

@@ -1,7 +1,6 @@
 #include "paused_passes.hpp"
 
 #include <ATen/ATen.h>
-#include <unistd.h>
 
 #include "sirfp/expects.hpp"
 
@@ -51,7 +50,8 @@ void paused_passes::pause(batch& running) {
     memory.spill(file_);
 }
 
-void paused_passes::replace(std::size_t which, const argument_override& change) {
+void paused_passes::replace(std::size_t which, argument_override change) {
+  change.tensor = sent_to(codes_.at(which)->device, change.tensor);  // once for all batches
   changes_.emplace_back(which, change);
   for (batch& waiting : batches_) waiting.passes.at(which).replace(change);
 }
@@ -67,9 +67,6 @@ image_stream in_turn(std::vector<at::Tensor> batches) {
   };
 }
 
-std::int64_t half_of_memory() {
-  const long pages = ::sysconf(_SC_PHYS_PAGES), bytes = ::sysconf(_SC_PAGESIZE);
-  return pages > 0 && bytes > 0 ? static_cast<std::int64_t>(pages) / 2 * bytes : std::int64_t{1} << 31;
-}
+std::int64_t half_of_memory() { return host_memory()->total_bytes() / 2; }
 
 }  // namespace sirfp::adapter

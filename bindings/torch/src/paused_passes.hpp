@@ -24,7 +24,7 @@ class paused_passes {
   // Calls work(passes of a batch) for every batch in turn, always in the same order. Throws invalid_argument if there are none.
   void each(const std::function<void(std::span<stepper>)>& work);
   // Pass `which` of every batch reads another tensor from here on.
-  void replace(std::size_t which, const argument_override& change);
+  void replace(std::size_t which, argument_override change);
 
  private:
   struct batch {

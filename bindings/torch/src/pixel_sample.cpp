@@ -64,7 +64,7 @@ at::Tensor pixel_sample::of(const at::Tensor& map, std::int64_t axis, const std:
   for (std::int64_t n = 0; n < flat.size(0); ++n) {
     const auto image = std::min<std::int64_t>(n / per_image, static_cast<std::int64_t>(names.size()) - 1);
     const std::uint64_t seed = hash_of(names.at(static_cast<std::size_t>(image))) + static_cast<std::uint64_t>(n % per_image);
-    images.push_back(flat.select(0, n).index_select(1, positions(seed)));
+    images.push_back(flat.select(0, n).index_select(1, sent_to(flat.device(), positions(seed))));
   }
   return images.size() == 1 ? images.front().unsqueeze(0) : at::stack(images);
 }

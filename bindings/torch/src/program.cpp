@@ -47,7 +47,7 @@ instruction::kind kind_of(const Node* node) {
 
 class compiler {
  public:
-  compiler(program& out, const torch::jit::Module& module) : out_(out), module_(module) {}
+  compiler(program& out, const network& net) : out_(out), net_(net) {}
 
   void block(const Block* source, block_code& code, bool top) {
     // Last reader of each value that this block makes: a node of this block (itself or through its inner blocks) or the return node.
@@ -88,14 +88,14 @@ class compiler {
   // Constants and attributes have their value before the first node runs.
   bool fixed(const Node* node) {
     if (node->kind() == c10::prim::Constant) {
-      out_.slots[static_cast<std::size_t>(slot(node->output()))] = torch::jit::toIValue(node->output()).value();
+      out_.slots[static_cast<std::size_t>(slot(node->output()))] = net_.place->of(torch::jit::toIValue(node->output()).value());
       return true;
     }
     if (node->kind() != c10::prim::GetAttr) return false;
     const auto path = attribute_path(node->output());
-    const auto found = path ? attribute_at(module_, *path) : std::nullopt;
+    const auto found = path ? attribute_at(net_.module, *path) : std::nullopt;
     if (!found) throw failure(text("network: ", described(node), " reads an attribute of something that is not a module"));
-    out_.slots[static_cast<std::size_t>(slot(node->output()))] = found->value;
+    out_.slots[static_cast<std::size_t>(slot(node->output()))] = net_.place->of(found->value);
     return true;
   }
 
@@ -142,20 +142,21 @@ class compiler {
   }
 
   program& out_;
-  const torch::jit::Module& module_;
+  const network& net_;
   std::unordered_map<const Value*, std::int32_t> slots_;
 };
 
 }  // namespace
 
-program compile(const std::shared_ptr<torch::jit::Graph>& graph, const torch::jit::Module& module) {
+program compile(const network& net) {
   program compiled;
-  compiled.graph = graph;
-  compiler work(compiled, module);
+  compiled.graph = net.graph;
+  compiled.device = net.place->device();
+  compiler work(compiled, net);
   std::unordered_set<const Value*> own;
-  work.define(graph->inputs()[0], own);
-  compiled.input = work.define(graph->inputs()[1], own);
-  work.block(graph->block(), compiled.body, true);
+  work.define(net.graph->inputs()[0], own);
+  compiled.input = work.define(net.graph->inputs()[1], own);
+  work.block(net.graph->block(), compiled.body, true);
   return compiled;
 }
 

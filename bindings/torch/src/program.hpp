@@ -7,6 +7,8 @@
 #include <memory>
 #include <vector>
 
+#include "sirfp/adapter/network.hpp"
+
 namespace sirfp::adapter {
 
 struct block_code;
@@ -47,12 +49,13 @@ struct block_code {
 };
 
 struct program {
-  std::vector<torch::jit::IValue> slots;  // constants and parameters in place, all else empty
+  std::vector<torch::jit::IValue> slots;  // constants and parameters in place, on the device; all else empty
+  c10::Device device = c10::kCPU;
   std::int32_t input = -1;
   std::shared_ptr<torch::jit::Graph> graph;  // owns the nodes
   block_code body;
 };
 
-program compile(const std::shared_ptr<torch::jit::Graph>& graph, const torch::jit::Module& module);
+program compile(const network& net);
 
 }  // namespace sirfp::adapter

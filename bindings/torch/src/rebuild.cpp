@@ -135,6 +135,7 @@ network finish(rebuilt_network built, const network& like) {
   result.module.eval();
   result.graph = built.graph->copy();
   result.stored = like.stored;
+  result.place = std::make_shared<placement>(like.place->device());
   result.output = like.output;
   return result;
 }

@@ -53,7 +53,7 @@ class recalibration {
         mask_(mask),
         options_(options),
         result_(std::move(weights)),
-        code_(std::make_shared<const program>(compile(net.graph, net.module))),
+        code_(std::make_shared<const program>(compile(net))),
         passes_({code_}, std::move(images), options.memory) {}
 
   compensated_weights run() {
@@ -139,8 +139,8 @@ class recalibration {
       now = now.index_copy(0, positions, measured.index_select(0, positions).to(original.options()));
       passes_.replace(0, {here.node, argument, now});
     };
-    replace(here.mean, mean_argument, sums.mean);
-    replace(here.variance, variance_argument, sums.squares / (sums.pixels - 1));
+    replace(here.mean, mean_argument, sums.mean.cpu());
+    replace(here.variance, variance_argument, (sums.squares / (sums.pixels - 1)).cpu());
   }
 
   const network& net_;

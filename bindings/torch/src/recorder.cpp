@@ -45,22 +45,22 @@ std::vector<at::Tensor> tensors_in(const std::vector<IValue>& values) {
   return all;
 }
 
-void find_constants(const Block* block, std::unordered_map<const at::TensorImpl*, const Value*>& found) {
+void find_constants(const Block* block, placement& place, std::unordered_map<const at::TensorImpl*, const Value*>& found) {
   for (const Node* node : block->nodes()) {
-    for (const Block* inner : node->blocks()) find_constants(inner, found);
+    for (const Block* inner : node->blocks()) find_constants(inner, place, found);
     if (node->kind() != c10::prim::Constant || !node->hasAttribute(torch::jit::attr::value)) continue;
     if (node->kindOf(torch::jit::attr::value) == torch::jit::AttributeKind::t)
-      found.try_emplace(node->t(torch::jit::attr::value).unsafeGetTensorImpl(), node->output());
+      found.try_emplace(place.of(node->t(torch::jit::attr::value)).unsafeGetTensorImpl(), node->output());
   }
 }
 
 }  // namespace
 
 recorder::recorder(const network& net, const at::Tensor& example) : net_(net) {
-  find_constants(net.graph->block(), constants_);
+  find_constants(net.graph->block(), *net.place, constants_);
   for (const auto& named : net.module.named_attributes())
     if (named.value.isTensor() && named.value.toTensor().defined())
-      attribute_tensors_.try_emplace(named.value.toTensor().unsafeGetTensorImpl(), named.name);
+      attribute_tensors_.try_emplace(net.place->of(named.value.toTensor()).unsafeGetTensorImpl(), named.name);
   const Value* input = net.graph->inputs()[1];
   const auto id = new_value(op_value::role::activation, input->debugName(), example, true);
   captured_.values[input] = id;

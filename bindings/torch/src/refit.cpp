@@ -59,7 +59,7 @@ class sweep {
         mask_(mask),
         options_(options),
         readings_(captured, graph),
-        code_(std::make_shared<const program>(compile(net.graph, net.module))),
+        code_(std::make_shared<const program>(compile(net))),
         cut_network_(net, captured, graph, mask),
         passes_({code_, cut_network_.code()}, std::move(images), options.sweep.memory) {}
 
@@ -99,9 +99,10 @@ class sweep {
   // Patches wait until there are enough of them: adding to the sums passes over a matrix of (channels x taps)^2 numbers.
   struct window_sums {
     tap_window window;
-    std::vector<at::Tensor> waiting;  // [rows, pixels]
+    at::Tensor weight;                     // the original's, [out, channels x taps]
+    std::vector<at::Tensor> waiting = {};  // [rows, pixels]
     std::int64_t waiting_bytes = 0;
-    moments_state sums;
+    moments_state sums = {};
   };
 
   // Of a site: its kept positions in the cut network, followed by all positions in the original (for readers of single pixels); and for
@@ -110,6 +111,8 @@ class sweep {
     moments_state pixels;
     std::map<const consumer*, window_sums> windows;
   };
+
+  c10::Device device() const { return code_->device; }
 
   std::vector<site_sums> side_by_side(const stop& here, const std::vector<stop::reading>& readings) {
     std::vector<site_sums> sums(readings.size());
@@ -132,7 +135,7 @@ class sweep {
     const at::Tensor z = cut_network_.site_in(batch[cut].input(reading.input), site);
     if (first_image == 0) choose_windows(site, d, z, sums);
     for (auto& [reader, window] : sums.windows)
-      for (std::int64_t n = 0; n < d.size(0); ++n) add_window(*reader, window, d[n], z[n], first_image + static_cast<std::uint64_t>(n));
+      for (std::int64_t n = 0; n < d.size(0); ++n) add_window(window, d[n], z[n], first_image + static_cast<std::uint64_t>(n));
     // Also where all readers have windows: the images may turn out too few or too small.
     if (std::ranges::any_of(site.consumers, [&](const consumer& reader) { return can_fit(reader); }))
       add_pixels(sampled_pixels(site, z, d, first_image), 1, sums.pixels);
@@ -141,7 +144,7 @@ class sweep {
   // z followed by d at a share of the pixels: a prediction has as many unknowns as the cut network has channels.
   at::Tensor sampled_pixels(const consumer_site& site, const at::Tensor& z, const at::Tensor& d, std::uint64_t first_image) const {
     const auto [before, axis] = made_readable(d, site.axis);
-    const feature_view map = view_of(before, axis);
+    const feature_view map = view_for(ctx_, before, axis);
     const std::int64_t wanted =
         options_.images > 0 ? std::max(least_pixels_of_image, pixels_per_channel * z.size(site.axis) / options_.images + 1) : map.pixels();
     std::vector<std::string> names;
@@ -158,25 +161,26 @@ class sweep {
       if (!options_.by_taps || !can_fit(reader) || !window || window->taps() == 1 || d.dim() != 4) continue;
       const auto [height, width] = window->output(d.size(2), d.size(3));
       const bool enough = options_.images == 0 || options_.images * height * width >= least_pixels_per_unknown * z.size(1) * window->taps();
-      if (enough && z.size(1) > 0) sums.windows[&reader].window = *window;
+      if (!enough || z.size(1) == 0) continue;
+      const at::Tensor rows = block_of(tensor_of(net_, captured_, reader.weight), reader).flatten(1).to(at::kFloat);
+      sums.windows.emplace(&reader, window_sums{.window = *window, .weight = sent_to(device(), rows)});
     }
   }
 
   void add_pixels(const at::Tensor& both, std::int64_t site_axis, moments_state& sums) const {
     const auto [tensor, axis] = made_readable(both, site_axis);
-    accumulate_moments(ctx_, view_of(tensor, axis), {}, sums);
+    accumulate_moments(ctx_, view_for(ctx_, tensor, axis), {}, sums);
   }
 
   // One image, at a share of its pixels: a row of the weight has as many unknowns as the cut network's taps see numbers.
-  void add_window(const consumer& reader, window_sums& into, const at::Tensor& d, const at::Tensor& z, std::uint64_t image) const {
+  void add_window(window_sums& into, const at::Tensor& d, const at::Tensor& z, std::uint64_t image) const {
     const tap_window& window = into.window;
     const auto [height, width] = window.output(d.size(1), d.size(2));
     if (height * width == 0) return;
     const std::int64_t unknowns = z.size(0) * window.taps();
     const std::int64_t wanted = options_.images > 0 ? pixels_per_unknown * unknowns / options_.images + 1 : height * width;
-    const at::Tensor pixels = pixel_sample(height, width, wanted).positions(image);
-    const at::Tensor weight = block_of(tensor_of(net_, captured_, reader.weight), reader).flatten(1).to(at::kFloat);
-    const at::Tensor given = at::matmul(weight, patches(d.to(at::kFloat), window, pixels));
+    const at::Tensor pixels = sent_to(device(), pixel_sample(height, width, wanted).positions(image));
+    const at::Tensor given = at::matmul(into.weight, patches(d.to(at::kFloat), window, pixels));
     into.waiting.push_back(at::cat({patches(z.to(at::kFloat), window, pixels), given}));
     into.waiting_bytes += static_cast<std::int64_t>(into.waiting.back().nbytes());
     if (into.waiting_bytes >= most_waiting_bytes) add_waiting(into);
@@ -207,7 +211,8 @@ class sweep {
     const std::vector<std::int64_t> kept = kept_positions(site.layout, mask_);
     std::optional<affine_map> shared_map;
     if (sums.pixels.channels != 0)
-      shared_map = fit(moments_sync(sums.pixels), selection_of(kept, static_cast<std::int64_t>(site.layout.size())), options_.lambda);
+      shared_map =
+          fit(moments_sync(sums.pixels), selection_of(kept, static_cast<std::int64_t>(site.layout.size())), options_.lambda, device());
     for (const consumer& reader : site.consumers) {
       const op_value& weight = captured_.ops.values.at(static_cast<std::size_t>(reader.weight));
       at::Tensor& changed = result_.tensors.try_emplace(weight.name, tensor_of(net_, captured_, reader.weight).clone()).first->second;
@@ -241,7 +246,7 @@ class sweep {
   void refit_window(const consumer& reader, const moments& measured, const std::vector<std::int64_t>& kept, at::Tensor& changed) {
     const at::Tensor rows = block_of(tensor_of(net_, captured_, reader.weight), reader).to(at::kDouble);
     const at::Tensor start = rows.index_select(1, at::tensor(kept, at::kLong));
-    const affine_map map = fit(measured, start.flatten(1), options_.lambda);
+    const affine_map map = fit(measured, start.flatten(1), options_.lambda, device());
     write_kept(changed, reader, kept, map.matrix.view(start.sizes()));
     absorb(reader, map.offset);
   }

@@ -21,7 +21,7 @@ void collect_tensors(const IValue& value, std::vector<at::Tensor>& found) {
 
 }  // namespace
 
-runner::runner(const network& net) : program_(std::make_unique<const program>(compile(net.graph, net.module))) {}
+runner::runner(const network& net) : program_(std::make_unique<const program>(compile(net))) {}
 runner::runner(runner&&) noexcept = default;
 runner& runner::operator=(runner&&) noexcept = default;
 runner::~runner() = default;
@@ -29,7 +29,7 @@ runner::~runner() = default;
 IValue runner::operator()(const at::Tensor& input, run_listener* listener) const {
   const c10::InferenceMode guard;
   execution state(program_->slots, listener);
-  if (program_->input >= 0) state.slot(program_->input) = input;
+  if (program_->input >= 0) state.slot(program_->input) = sent_to(program_->device, input);
   torch::jit::Stack results;
   state.block(program_->body, results);
   return results.size() == 1 ? std::move(results[0]) : IValue(c10::ivalue::Tuple::create(std::move(results)));

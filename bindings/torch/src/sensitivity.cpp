@@ -76,7 +76,7 @@ class sensitivity {
         sites_(sites),
         options_(options),
         judged_(judged_output(net, captured)) {
-    const auto code = std::make_shared<const program>(compile(net.graph, net.module));
+    const auto code = std::make_shared<const program>(compile(net));
     for (const at::Tensor& batch : batches) base_.emplace_back(code, batch);
     for (std::size_t c = 0; c < curves.size(); ++c) {
       const std::int32_t start = first_reader(graph, curves[c].group);
@@ -130,15 +130,16 @@ class sensitivity {
     for (std::int64_t t = 0; t < removed; ++t)
       mask[static_cast<std::size_t>(curve.group)][static_cast<std::size_t>(curve.order[static_cast<std::size_t>(t)])] = 0;
     const compensated_weights weights = compensate(net_, captured_, graph_, mask, sites_, compensation::least_squares, options_.lambda);
-    const std::vector<argument_override> overrides = overrides_of(net_, captured_, graph_, mask, weights);
-    double squares = 0;
+    std::vector<argument_override> overrides = overrides_of(net_, captured_, graph_, mask, weights);
+    for (argument_override& change : overrides) change.tensor = sent_to(net_.place->device(), change.tensor);
+    at::Tensor squares = at::zeros({}, reference_.front().options());  // read once for all passes: a device is waited for then
     for (std::size_t b = 0; b < base_.size(); ++b) {
       stepper pass = base_[b];
       for (const argument_override& change : overrides) pass.replace(change);
-      squares += (output_of(std::move(pass)) - reference_[b]).square().sum().item<double>();
+      squares += (output_of(std::move(pass)) - reference_[b]).square().sum();
       if (options_.progress) options_.progress(++done_, total_);
     }
-    return variation_ > 0 ? squares / variation_ : 0;
+    return variation_ > 0 ? squares.item<double>() / variation_ : 0;
   }
 
   const network& net_;

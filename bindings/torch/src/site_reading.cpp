@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "sirfp/adapter/observe.hpp"
+#include "sirfp/backend.hpp"
 #include "sirfp/expects.hpp"
 
 namespace sirfp::adapter {
@@ -21,6 +23,12 @@ readable made_readable(at::Tensor tensor, std::int64_t axis) {
   if (tensor.scalar_type() == c10::kDouble) tensor = tensor.to(c10::kFloat);
   if (tensor.dim() <= 4) return {std::move(tensor), axis};
   return {tensor.movedim(axis, 1).flatten(2), 1};
+}
+
+feature_view view_for(const context& ctx, const at::Tensor& tensor, std::int64_t axis) {
+  feature_view view = view_of(tensor, axis);
+  if (!tensor.is_cuda()) view.space = ctx.backend->space();  // whose word it is whether it reads there: an emulated GPU's is the host's
+  return view;
 }
 
 }  // namespace sirfp::adapter

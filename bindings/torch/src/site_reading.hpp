@@ -7,6 +7,8 @@
 
 #include "sirfp/adapter/capture.hpp"
 #include "sirfp/channel_graph.hpp"
+#include "sirfp/context.hpp"
+#include "sirfp/features.hpp"
 
 namespace sirfp::adapter {
 
@@ -23,5 +25,8 @@ struct readable {
   std::int64_t axis = 1;
 };
 readable made_readable(at::Tensor tensor, std::int64_t axis);
+
+// view_of in the memory that the context's backend works in; it refuses what does not lie there.
+feature_view view_for(const context& ctx, const at::Tensor& tensor, std::int64_t axis);
 
 }  // namespace sirfp::adapter

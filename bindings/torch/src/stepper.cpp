@@ -6,7 +6,11 @@ using torch::jit::IValue;
 using torch::jit::Stack;
 
 stepper::stepper(std::shared_ptr<const program> code, const at::Tensor& input) : code_(std::move(code)), state_(code_->slots, nullptr) {
-  if (code_->input >= 0) state_.slot(code_->input) = input;
+  if (code_->input >= 0) state_.slot(code_->input) = sent_to(code_->device, input);
+}
+
+void stepper::replace(const argument_override& change) {
+  overrides_[change.node].emplace_back(change.argument, sent_to(code_->device, change.tensor));
 }
 
 at::Tensor stepper::input(std::size_t argument) const { return state_.slot(instruction_at().inputs.at(argument).slot).toTensor(); }

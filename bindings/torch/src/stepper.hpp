@@ -28,7 +28,7 @@ class stepper {
   const torch::jit::Node* next() const { return instruction_at().node; }
   // An input of the next operator.
   at::Tensor input(std::size_t argument) const;
-  void replace(const argument_override& change) { overrides_[change.node].emplace_back(change.argument, change.tensor); }
+  void replace(const argument_override& change);
   // Runs the next operator and returns its node; `outputs` receives what it made.
   const torch::jit::Node* step(std::vector<torch::jit::IValue>* outputs = nullptr);
   // Appends the tensors that the pass holds for operators to come, and those that are not its own: the network's and their replacements.

@@ -13,7 +13,7 @@ namespace sirfp::adapter {
 // Memory blocks that tensors lie in, each once however many views share it.
 class tensor_memory {
  public:
-  // Blocks that `pinned` tensors lie in too are left out; so are tensors without a block of their own kind on the CPU.
+  // Blocks that `pinned` tensors lie in too are left out; so are tensors that are not laid out in a block.
   tensor_memory(const std::vector<at::Tensor>& tensors, const std::vector<at::Tensor>& pinned);
   std::int64_t bytes() const noexcept { return bytes_; }
 

@@ -48,7 +48,8 @@ feature_view view_of(const at::Tensor& tensor, std::int64_t axis) {
 at::Tensor edge_weights(const at::Tensor& tensor, std::int64_t axis) {
   if (tensor.dim() != 4) return {};
   const auto mean = tensor.mean(axis, /*keepdim=*/false, c10::kFloat).unsqueeze(1);
-  const auto kernel_x = at::tensor({-0.5F, 0.F, 0.5F, -1.F, 0.F, 1.F, -0.5F, 0.F, 0.5F}, mean.options()).view({1, 1, 3, 3});
+  const auto sobel = at::tensor({-0.5F, 0.F, 0.5F, -1.F, 0.F, 1.F, -0.5F, 0.F, 0.5F}, at::kFloat).view({1, 1, 3, 3});
+  const auto kernel_x = sent_to(mean.device(), sobel);
   const auto gradients = at::conv2d(mean, at::cat({kernel_x, kernel_x.transpose(2, 3)}), {}, 1, at::IntArrayRef{1, 1});
   return gradients.square().sum(1).sqrt().contiguous();
 }

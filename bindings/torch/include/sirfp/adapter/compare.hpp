@@ -52,8 +52,8 @@ class segmentation_score {
   std::vector<std::int64_t> confusion_;  // [classes x (classes + 1)], last column: predicted outside
 };
 
-// Seconds of one forward pass on `input`: minimum of `runs` after two warm-up passes, as a user of the file would run it. `between` is
-// called before each pass, outside the measured time; may throw to stop it.
+// Seconds of one forward pass on `input`: minimum of `runs` after two warm-up passes, as a user of the file would run it (on a
+// GPU, and for 16-bit files, operator by operator). `between` is called before each pass, outside the measured time; may throw to stop it.
 double forward_seconds(const network& net, const at::Tensor& input, int runs, const std::function<void()>& between = {});
 
 }  // namespace sirfp::adapter

@@ -10,23 +10,26 @@
 #include <unordered_map>
 #include <vector>
 
+#include "sirfp/adapter/device.hpp"
 #include "sirfp/op_list.hpp"
 
 namespace sirfp::adapter {
 
-// Loaded, in eval mode, on the CPU (or `device`), floating parameters and constants widened to float32 (`stored` remembers what they were).
+// Loaded, in eval mode, on the host, floating parameters and constants widened to float32 (`stored` remembers what they were). Passes run
+// where `place` says, on copies there, so that what is computed from the weights, and every file, does not depend on the device.
 // `graph` is the network's forward, inlined, constant loops unrolled, dead code removed; the module itself is never changed.
 struct network {
   torch::jit::Module module;
   std::shared_ptr<torch::jit::Graph> graph;
   c10::ScalarType stored = c10::kFloat;
   std::filesystem::path path;  // where it came from, empty for one made here
-  std::int64_t output = -1;    // which tensor of a tuple, list or dict output is compared; -1: the only or first one
+  std::shared_ptr<placement> place = std::make_shared<placement>();
+  std::int64_t output = -1;  // which tensor of a tuple, list or dict output is compared; -1: the only or first one
 };
 
 // Throws invalid_argument: no such file; a truncated file; an eager checkpoint (state dict or pickled module: says how to trace it); a
 // forward that does not take one tensor.
-network load_network(const std::filesystem::path& path, c10::Device device = c10::kCPU);
+network load_network(const std::filesystem::path& path, c10::Device device = c10::kCPU);  // where its passes run
 // The module stays as it is: one that is training or holds 16-bit parameters is copied first. float64 networks stay float64.
 network load_network(torch::jit::Module module);
 // Whole or absent; parameters narrowed to net.stored again. Throws failure.
@@ -48,8 +51,10 @@ class runner {
   runner(runner&&) noexcept;
   runner& operator=(runner&&) noexcept;
   ~runner();
-  // One forward pass in inference mode; returns the network's output value. Throws failure with operator and place when one fails, or when
-  // the graph holds what cannot be run node by node (assignments to attributes, calls of code that is not TorchScript).
+  // One forward pass in inference mode, on the network's device, wherever the input comes from; does not wait for a GPU.
+  // Returns the network's output value. Throws failure with operator and place when one fails, or when the graph holds what cannot be run
+  // node by node (assignments to attributes, calls of code that is
+  // not TorchScript).
   c10::IValue operator()(const at::Tensor& input, run_listener* listener = nullptr) const;
 
  private:

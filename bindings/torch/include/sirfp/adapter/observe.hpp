@@ -23,6 +23,8 @@ struct observe_options {
   // Share of each map's pixels that similarities and moments are summed over: a stratified sample by image name, never fewer pixels an
   // image than the map has channels. Edge scores see all of them.
   double sample_pixels = 1;
+  // On a GPU: wait for every batch, so that a bad one is thrown by `add` and not counted, as on the CPU (docs/decisions/0005).
+  bool wait_for_each = false;
 };
 
 // A NaN or an infinity in a feature map: which image of the batch brought it.
@@ -32,8 +34,8 @@ class bad_feature_error : public failure {
   std::string image;
 };
 
-// A view of a float32, float16 or bfloat16 tensor whose axis 0 is the batch and whose channels stand on `axis`; no copy for any strides it
-// can have with up to two remaining axes. Throws invalid_argument for other tensors.
+// A view, in the tensor's own memory space, of a float32, float16 or bfloat16 tensor whose axis 0 is the batch and whose channels stand on
+// `axis`; no copy for any strides it can have with up to two remaining axes. Throws invalid_argument for other tensors.
 feature_view view_of(const at::Tensor& tensor, std::int64_t axis);
 
 // Non-negative weights [N, H, W] of a feature map [N, C, H, W] (channels on `axis`): the Sobel magnitude (kernels of METHOD 2) of its mean
@@ -42,11 +44,14 @@ at::Tensor edge_weights(const at::Tensor& tensor, std::int64_t axis);
 
 class observer {
  public:
-  // Keeps references to `captured` and `graph`.
+  // Keeps references to `captured` and `graph`. `ctx` computes where the network runs (context_on).
   observer(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph, observe_options options);
   // One batch [N, C, H, W] named image by image. Either all of it is counted in `state` or, when it throws, nothing is. Counting image
   // names is the caller's. Throws bad_feature_error (layer or site, operator, image).
+  // On a GPU it waits for nothing: its state grows on the device, expect_sound_sync throws, and a state is of no use after either does.
   void add(const at::Tensor& batch, const std::vector<std::string>& names, calibration_state& state) const;
+  // Waits for the device and throws the bad_feature_error that the CPU would have thrown first. Nothing to do on the host.
+  void expect_sound_sync(const calibration_state& state) const;
 
  private:
   friend class batch_observation;
@@ -60,6 +65,7 @@ class observer {
   const captured_network& captured_;
   const channel_graph& graph_;
   observe_options options_;
+  bool deferred_;  // the backend notes bad input instead of throwing it
   runner run_;
   std::unordered_map<const torch::jit::Node*, std::vector<std::size_t>> layers_;  // observed behind a node: indices into graph.layers
   std::unordered_map<const torch::jit::Node*, std::vector<reading>> sites_;       // read before a node

@@ -17,7 +17,7 @@ using image_stream = std::function<at::Tensor()>;
 // Batches that are in memory already.
 image_stream in_turn(std::vector<at::Tensor> batches);
 
-// Bytes: half of the machine's memory.
+// Bytes: half of the machine's memory. (On a GPU, take half of its own: context.memory knows how much that is.)
 std::int64_t half_of_memory();
 
 // What a sweep holds: of the batch at work, the tensors that operators to come still read and those of the operator that runs; of all

@@ -1,0 +1,45 @@
+// Where a network's passes and the engine's kernels run.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/ivalue.h>
+
+#include <memory>
+#include <unordered_map>
+
+#include "sirfp/context.hpp"
+
+namespace sirfp::adapter {
+
+// The engine on a device: on the host the cpu backend (exact: the reference), on a GPU the cuda backend on Torch's current stream there,
+// which has to stay the current one while the context is used. Throws invalid_argument and says what is missing: the backend in this build,
+// CUDA in this Torch, a driver, a GPU of that number.
+context context_on(c10::Device device, std::shared_ptr<executor> threads, bool exact = false);
+
+// Waits for whatever was put on the device's current stream; does nothing on the host.
+void wait_sync(c10::Device device);
+
+// The tensor on the device, or itself where it lies there. The host does not wait, and may free its (pageable) tensor at once.
+at::Tensor sent_to(c10::Device device, const at::Tensor& tensor);
+
+// A device and a network's tensors there: each is copied once, when it is first asked for; what is written to it later is not seen. On the
+// network's own device everything is handed back as it is. Not for several threads at once.
+class placement {
+ public:
+  explicit placement(c10::Device device = c10::kCPU) : device_(device) {}
+  c10::Device device() const noexcept { return device_; }
+  // A whole number without axes stays on the host: sizes are computed from it, and nobody has to wait for that.
+  at::Tensor of(const at::Tensor& tensor);
+  // A tensor, a list of tensors; and a device that the network's code names, which becomes this one. Anything else as it is.
+  c10::IValue of(const c10::IValue& value);
+
+ private:
+  struct copied {
+    at::Tensor from;  // keeps the key from being reused
+    at::Tensor to;
+  };
+  c10::Device device_;
+  std::unordered_map<const at::TensorImpl*, copied> copies_;
+};
+
+}  // namespace sirfp::adapter

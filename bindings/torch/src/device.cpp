@@ -1,0 +1,57 @@
+#include "sirfp/adapter/device.hpp"
+
+#include <ATen/ATen.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <torch/version.h>
+
+#include "sirfp/expects.hpp"
+
+namespace sirfp::adapter {
+namespace {
+
+// No header of CUDA: Torch's registry of devices has the stream. A device that is not there is left to the backend to name.
+void* current_stream(c10::Device device) {
+  const c10::impl::VirtualGuardImpl guard(device.type());
+  return device.index() < guard.deviceCount() ? guard.getStream(device).native_handle() : nullptr;
+}
+
+}  // namespace
+
+context context_on(c10::Device device, std::shared_ptr<executor> threads, bool exact) {
+  if (device.is_cpu()) return exact ? reference_context() : cpu_context(std::move(threads));
+  SIRFP_EXPECTS(device.is_cuda() && device.has_index(), "device ", device, ": expected cpu or cuda:N");
+  const std::string backend = device.str();
+  if (!has_backend("cuda")) return make_context(backend);  // which says how to get it
+  SIRFP_EXPECTS(c10::impl::hasDeviceGuardImpl(device.type()), "backend ", backend, ": this Torch (", TORCH_VERSION,
+                ") has no CUDA, expected one that was built with it");
+  return make_context(backend, std::move(threads), {.stream = current_stream(device), .exact = exact});
+}
+
+void wait_sync(c10::Device device) {
+  if (!device.is_cuda()) return;
+  const c10::impl::VirtualGuardImpl guard(device.type());
+  guard.synchronizeStream(guard.getStream(device));
+}
+
+at::Tensor sent_to(c10::Device device, const at::Tensor& tensor) {
+  return tensor.device() == device ? tensor : tensor.to(device, tensor.scalar_type(), /*non_blocking=*/true);
+}
+
+at::Tensor placement::of(const at::Tensor& tensor) {
+  if (!tensor.defined() || tensor.device() == device_ || (tensor.dim() == 0 && !tensor.is_floating_point())) return tensor;
+  const auto [place, added] = copies_.try_emplace(tensor.unsafeGetTensorImpl());
+  if (added) place->second = {tensor, sent_to(device_, tensor.detach())};
+  return place->second.to;
+}
+
+c10::IValue placement::of(const c10::IValue& value) {
+  if (device_.is_cpu()) return value;
+  if (value.isTensor()) return of(value.toTensor());
+  if (value.isDevice()) return device_;
+  if (!value.isTensorList()) return value;
+  c10::List<at::Tensor> placed;
+  for (const at::Tensor& tensor : value.toTensorVector()) placed.push_back(of(tensor));
+  return placed;
+}
+
+}  // namespace sirfp::adapter
