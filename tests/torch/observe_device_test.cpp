@@ -120,6 +120,37 @@ TEST(observe_device, a_bad_image_is_reported_as_on_the_cpu) {
     }
 }
 
+// The sample may miss the infinity, and a later layer, where it has spread, not.
+TEST(observe_device, pixels_that_are_not_sampled_are_checked_too) {
+  const three_ways all;
+  const observe_options options{.sample_pixels = 1. / 16};
+  for (std::int64_t pixel = 0; pixel < 40; pixel += 13) {
+    at::Tensor images = at::rand({2, 3, 40, 40});
+    images[1][0][pixel][pixel] = std::numeric_limits<float>::infinity();
+    const auto observer = all.device.observer(options);
+    calibration_state state;
+    add(observer, images, two_names, state);
+    EXPECT_EQ(error_text<bad_feature_error>([&] { observer.expect_sound_sync(state); }),
+              report_of_cpu(all.host, options, images, two_names))
+        << pixel;
+  }
+}
+
+// The second image is bad from the first layer on, the first one only behind the second.
+TEST(observe_device, of_all_that_is_bad_the_first_image_is_named) {
+  const three_ways all;
+  for (const observed_network* one : {&all.host, &all.device}) one->net.module.attr("b").toModule().attr("weight").toTensor().mul_(1e30F);
+  at::Tensor images = batch_of(2, 1);
+  images[0].mul_(1e10F);
+  images[1][0][3][3] = not_a_number;
+  const auto observer = all.device.observer({});
+  calibration_state state;
+  add(observer, images, two_names, state);
+  const std::string report = error_text<bad_feature_error>([&] { observer.expect_sound_sync(state); });
+  EXPECT_EQ(report, report_of_cpu(all.host, {}, images, two_names));
+  SIRFP_EXPECT_HAS(report, "layer b (aten::conv2d, image one.jpg)");
+}
+
 // Only the second convolution overflows: the site in front of it and the layer before are sound.
 TEST(observe_device, of_all_that_is_bad_the_layer_that_runs_first_is_named) {
   const three_ways all;
