@@ -1,7 +1,7 @@
 // Computes: the greedy elimination of METHOD 3, one thread a matrix, the largest first.
 // Traffic:  the matrix once for checks, scale and degrees, and once more row by row while it is eliminated.
 // Order:    integer degrees, so the same bits on any number of threads and any instruction set.
-// Measured: docs/performance.md, bench/core/elimination_bench.cpp.
+// Measured: bench/core/elimination_bench.cpp.
 #include <algorithm>
 #include <bit>
 #include <cmath>

@@ -1,6 +1,6 @@
 // Computes: the joint elimination of METHOD 4 over blocked sites.
 // Order:    costs are summed over sites in their order; sites are prepared in parallel, each on its own.
-// Measured: docs/performance.md, bench/core/schur_elimination_bench.cpp.
+// Measured: bench/core/schur_elimination_bench.cpp.
 #include <algorithm>
 #include <optional>
 #include <vector>
