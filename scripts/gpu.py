@@ -26,6 +26,7 @@ SANITIZED = {
     "gpu_gram_test": "gram.tails_of_ranges:gram.the_largest_16_bit_values:gram.groups_of_images_change_no_bit:gram.strict_is_the_reference",
     "gpu_gram_shifted_test": "gram_shifted.any_offset",
     "gpu_gram_wgmma_test": "gram_wgmma.images_and_ranges",
+    "gpu_gram_cublas_test": "gram_cublas.ranges_and_batches",
     "gpu_edge_score_splits_test": "edge_score_splits.large_maps",
     "gpu_elimination_rounds_test": "elimination_rounds.a_matrix_may_be_on_the_device",
     "gpu_schur_grid_test": "*",

@@ -2,9 +2,12 @@
 
 #include <bit>
 
-#include "sirfp/expects.hpp"
-
 namespace sirfp {
+
+beyond_fp32_error::beyond_fp32_error(std::int64_t image, std::int64_t channel)
+    : failure(text("features of image ", image, ", channel ", channel,
+                   ": sqrt(weight) x or x - mean leaves the range of fp32 (3.4e38), which only strict precision takes")),
+      image_in_batch(image) {}
 
 void expect_sound_sync(const buffer& notes) {
   if (notes.empty()) return;
@@ -15,9 +18,7 @@ void expect_sound_sync(const buffer& notes) {
   SIRFP_EXPECTS(weight == device_notes::none, "pixel weight at image ", device_notes::image_of(weight), ", pixel ",
                 device_notes::index_of(weight), ", expected a finite value that is not negative");
   const auto beyond = std::bit_cast<std::int64_t>(words[device_notes::beyond_fp32]);
-  if (beyond != device_notes::none)
-    throw failure(text("features of image ", device_notes::image_of(beyond), ", channel ", device_notes::index_of(beyond),
-                       ": sqrt(weight) x or x - mean leaves the range of fp32 (3.4e38), which only strict precision takes"));
+  if (beyond != device_notes::none) throw beyond_fp32_error(device_notes::image_of(beyond), device_notes::index_of(beyond));
 }
 
 }  // namespace sirfp

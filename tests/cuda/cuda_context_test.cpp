@@ -78,14 +78,5 @@ TEST(cuda_context, buffers_live_on_the_device_and_go_with_it) {
   EXPECT_EQ(emulator::live_allocations(), 0U);
 }
 
-TEST(cuda_context, the_joint_elimination_runs_on_the_host) {
-  const double covariance[] = {2, 1, 1, 2};
-  const double metric[] = {1, 0, 0, 3};
-  const std::int32_t channel[] = {0, 1};
-  const schur_site site{2, covariance, metric, channel};
-  const auto got = eliminate_joint(cuda_context(), 2, {&site, 1}, {});
-  EXPECT_EQ(got.order, eliminate_joint(reference_context(), 2, {&site, 1}, {}).order);
-}
-
 }  // namespace
 }  // namespace sirfp::test

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <limits>
 
-#include "emulator/device_memory.hpp"
 #include "gram_tuning.hpp"
 #include "sirfp/cuda_context.hpp"
 #include "sirfp/device_notes.hpp"

@@ -26,11 +26,10 @@ class first_finding {
     try {
       sirfp::expect_sound_sync(state.notes);
     } catch (const non_finite_error& error) {
-      const bool behind_operator = std::string_view(at.what) == "layer";
-      const auto turn = std::tuple(image_of_row(names_, error.image_in_batch, state.images), at.op, behind_operator);
-      if (found_ && turn_ <= turn) return;
-      turn_ = turn;
-      found_ = bad_feature(captured_, at, names_, error.image_in_batch, state.images);
+      take(bad_feature(captured_, at, names_, error.image_in_batch, state.images), at, error.image_in_batch, state.images);
+    } catch (const beyond_fp32_error& error) {
+      const char* held = "values that leave the range of fp32 once they are weighted or centred";
+      take(bad_feature(captured_, at, names_, error.image_in_batch, state.images, held), at, error.image_in_batch, state.images);
     } catch (const invalid_argument&) {
       if (!bad_weight_) bad_weight_ = std::current_exception();
     }
@@ -42,6 +41,14 @@ class first_finding {
   }
 
  private:
+  void take(const bad_feature_error& found, const observed_place& at, std::int64_t row, std::int64_t rows) {
+    const bool behind_operator = std::string_view(at.what) == "layer";
+    const auto turn = std::tuple(image_of_row(names_, row, rows), at.op, behind_operator);
+    if (found_ && turn_ <= turn) return;
+    turn_ = turn;
+    found_ = found;
+  }
+
   const captured_network& captured_;
   const std::vector<std::string>& names_;
   std::tuple<std::size_t, std::int32_t, bool> turn_;
@@ -52,10 +59,10 @@ class first_finding {
 }  // namespace
 
 bad_feature_error bad_feature(const captured_network& captured, const observed_place& at, const std::vector<std::string>& names,
-                              std::int64_t row, std::int64_t rows) {
+                              std::int64_t row, std::int64_t rows, const char* held) {
   const std::string& image = names.at(image_of_row(names, row, rows));
   const op& maker = captured.ops.ops.at(static_cast<std::size_t>(at.op));
-  return {text("feature map of ", at.what, " ", at.name, " (", maker.name, ", image ", image, ") holds a NaN or an infinity"), image};
+  return {text("feature map of ", at.what, " ", at.name, " (", maker.name, ", image ", image, ") holds ", held), image};
 }
 
 void expect_sound_sync(const calibration_state& state, const captured_network& captured, const channel_graph& graph,

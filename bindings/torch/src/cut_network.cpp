@@ -19,7 +19,11 @@ plan plan_of(const captured_network& captured, const channel_graph& graph, const
 
 // The rebuilt network as passes take it.
 network on_device_of(const network& net, const rebuilt_network& built) {
-  return {.module = built.module, .graph = built.graph, .place = std::make_shared<placement>(net.place->device())};
+  network placed;
+  placed.module = built.module;
+  placed.graph = built.graph;
+  placed.place = std::make_shared<placement>(net.place->device());
+  return placed;
 }
 
 }  // namespace

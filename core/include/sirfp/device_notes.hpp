@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "sirfp/expects.hpp"
 #include "sirfp/memory.hpp"
 
 namespace sirfp {
@@ -28,7 +29,15 @@ constexpr std::int64_t index_of(std::int64_t code) noexcept { return ((std::int6
 constexpr std::int64_t moved(std::int64_t code, std::int64_t images) noexcept { return code == none ? none : code - (images << 31); }
 }  // namespace device_notes
 
-// Waits for the device; throws non_finite_error or invalid_argument where something bad was noted. Nothing to do without notes.
+// Finite features that fit fp32 themselves, but not once they are weighted or centred.
+class beyond_fp32_error : public failure {
+ public:
+  beyond_fp32_error(std::int64_t image, std::int64_t channel);
+  std::int64_t image_in_batch;
+};
+
+// Waits for the device; throws non_finite_error, invalid_argument (weights) or beyond_fp32_error where something bad was noted. Nothing to
+// do without notes.
 void expect_sound_sync(const buffer& notes);
 
 }  // namespace sirfp
