@@ -215,8 +215,8 @@ def section(study: Study) -> list[str]:
         columns = [f"{how}, {f}" for f in GRID_FRACTIONS for how in GRID_COMPENSATION]
         lines += [
             f"mIoU (agreement, %) on {GRID_LIMIT} of the validation images, by criterion, widths and compensation. Criterion, widths and",
-            "budget make one plan: only what the kept channels say for the removed ones differs. `ls`: least squares without the refit; the",
-            f"refit saw {GRID_CALIBRATION} of the {CALIBRATION} images.",
+            "budget make one plan: only what the kept channels say for the removed ones differs. `ls`: least squares without the refit.",
+            f"The refit saw {GRID_CALIBRATION} of the {CALIBRATION} images.",
             "",
             "| criterion | widths | " + " | ".join(columns) + " |",
             "|---|---|" + "---|" * len(columns),
@@ -246,7 +246,7 @@ def write_page(studies: list[Study]) -> None:
         f"Made by `make camvid` ({machine.line()}).",
         "Two networks trained on CamVid, pruned to a share of their FLOPs with 32 training images (every eleventh of the sorted list), and",
         "scored on the 101 validation images, no training in between. Agreement: pixels with the original network's class. Difference:",
-        "max |masked - slim| / max |original|.",
+        f"max |masked - slim| / max |original| on {CHECKED} of the training images.",
         "",
     ]
     for study in studies:
