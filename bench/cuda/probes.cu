@@ -1,6 +1,7 @@
 // Computes          nothing of use: what it takes to read, to wait, to add
-// Tile              read: 256 threads, 16 bytes a thread and stride of the grid; chase: one thread; collective: as asked; mma: a warp a
-// probe Measured          not yet measured
+// Tile              read: 256 threads, 16 bytes a thread and stride of the grid; chase: one thread; collective: as asked; mma: a warp
+//                   a probe
+// Measured          not yet measured
 #include "device/launch.cuh"
 #include "device/mma.cuh"
 #include "device/numbers.cuh"

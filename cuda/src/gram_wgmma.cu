@@ -1,9 +1,7 @@
-// Computes          per unit: slot = X X^T of a tile over a pixel range, and sum |x| of its channels; 16-bit values as they are. The units,
-// slots
-//                   and sums of gram_copied.cu
-// Tile              128 channels square: two warpgroups of 64 x 128 multiply, one thread of a third asks the copy engine for 64 pixels a
-// stage,
-//                   4 stages
+// Computes          per unit: slot = X X^T of a tile over a pixel range, and sum |x| of its channels; 16-bit values as they are. The
+//                   units, slots and sums of gram_copied.cu
+// Tile              128 channels square: two warpgroups of 64 x 128 multiply, one thread of a third asks the copy engine for 64
+//                   pixels a stage, 4 stages
 // Shared/registers  4 stages of 32 KiB at multiples of 1 KiB, so 1 block on a multiprocessor; 168 registers, of which the third warpgroup
 //                   gives away all but 40, so that the others have 232; no spills
 // Traffic           minimum: the map once; a tile row reads it once: C / 128 times in all, of which all but one should hit L2
