@@ -16,6 +16,7 @@ import sys
 import time
 
 import gpu_node
+import gpu_program
 import machine
 
 BUILD = machine.ROOT / "build" / "gpu"
@@ -51,7 +52,7 @@ class Run:
 
     def step(self, name: str, command: list, limit: float = 600, **environment: str) -> bool:
         """Runs a command as a named step; its output goes to a log."""
-        log = LOGS / f"{re.sub(r'[^a-z0-9]+', '_', name.lower())}.log"
+        log = self.log(name)
         began = time.monotonic()
         left = min(limit, self.end - began)
         with log.open("w") as out:
@@ -86,6 +87,9 @@ class Run:
     def passed(self) -> bool:
         return all(step["passed"] is not False for step in self.found["steps"])
 
+    def log(self, name: str) -> pathlib.Path:
+        return LOGS / f"{re.sub(r'[^a-z0-9]+', '_', name.lower())}.log"
+
 
 def configure(run: Run, bundle: list[str]) -> None:
     """With the program if the node has torch, and without it if that cannot be configured."""
@@ -98,10 +102,21 @@ def configure(run: Run, bundle: list[str]) -> None:
     run.step("configure without torch", [*command, "-DSIRFP_TORCH_ADAPTER=OFF"])
 
 
-def targets() -> list[str]:
-    """What is built here: the programs that need a GPU, and sirfp."""
+def wanted(name: str, only: str) -> bool:
+    return name == "sirfp" or re.search(only, name) is not None
+
+
+def build(run: Run, bundle: list[str], only: str) -> dict[str, pathlib.Path]:
+    """The programs that need a GPU, and sirfp."""
+    configure(run, bundle)
     listed = gpu_node.output_of("ninja", "-C", str(BUILD / "tree"), "-t", "targets", "all")
-    return sorted(set(re.findall(r"^(gpu_\w+_(?:test|bench)|sirfp): ", listed, re.M)))
+    names = [n for n in sorted(set(re.findall(r"^(gpu_\w+_(?:test|bench)|sirfp): ", listed, re.M))) if wanted(n, only)]
+    run.step("build", ["ninja", "-C", BUILD / "tree", "-k", "0", *(names or ["gpu"])])  # nothing to build is a failure
+    return of_folder(BUILD / "tree")
+
+
+def of_folder(folder: pathlib.Path) -> dict[str, pathlib.Path]:
+    return {p.name: p for p in sorted(folder.iterdir()) if re.fullmatch(r"gpu_\w+_(test|bench)|sirfp", p.name) and p.is_file()}
 
 
 def run_test(run: Run, program: pathlib.Path, limit: float) -> None:
@@ -114,18 +129,20 @@ def run_test(run: Run, program: pathlib.Path, limit: float) -> None:
         run.found["tests"][program.name] = {"tests": whole["tests"], "failed": failed}
 
 
-def sanitize(run: Run, programs: set[str]) -> None:
+def sanitize(run: Run, programs: dict[str, pathlib.Path]) -> None:
     checker = shutil.which("compute-sanitizer")
+    if not programs.keys() & SANITIZED.keys():
+        return
     if checker is None:
         return run.skip("compute-sanitizer", "it is not on the PATH")
-    smallest = [BUILD / "tree" / "gpu_primitives_test", "--gtest_filter=primitives.every_thread_runs_once"]
+    smallest = [programs[min(programs.keys() & SANITIZED.keys())], "--gtest_filter=none"]
     probe = subprocess.run(["timeout", "60", checker, *smallest], capture_output=True)
     if b"not supported" in probe.stdout + probe.stderr:
         return run.skip("compute-sanitizer", "it says that the device is not supported")
     for tool in ("memcheck", "racecheck"):
         for name, tests in SANITIZED.items():
             if name in programs:
-                command = [checker, "--tool", tool, "--error-exitcode", "9", BUILD / "tree" / name, f"--gtest_filter={tests}"]
+                command = [checker, "--tool", tool, "--error-exitcode", "9", programs[name], f"--gtest_filter={tests}"]
                 run.step(f"{tool} {name}", command, 30, SIRFP_REQUIRE_GPU="1")
 
 
@@ -159,28 +176,13 @@ def measure(run: Run, program: pathlib.Path, most: dict[str, str]) -> None:
                 kept[name] |= counters
 
 
-def prune(run: Run, program: pathlib.Path) -> None:
-    """The whole way on the GPU: the example's network on the bundle's photos; and the program's own benchmark."""
-    network, slim = BUILD / "example.pt", BUILD / "slim.pt"
-    photos = gpu_node.BUNDLE / "shared" / "data" / "camvid"
-    rows = LOGS / "sirfp_bench.json"
-    rows.unlink(missing_ok=True)
-    run.step("sirfp bench", [program, "bench", "--device", "cuda", "--json", rows], 90)
-    if rows.exists():
-        run.found["benchmarks"]["sirfp bench"] = json.loads(rows.read_text())
-    if not photos.is_dir():
-        return run.skip("sirfp prune", "the bundle holds no photos")
-    run.step("export the example", [sys.executable, machine.ROOT / "examples/deeplabv3plus_camvid/export.py", network], 60)
-    one = ["--images", photos / "train" / "images", "--device", "cuda"]
-    run.step("sirfp prune", [program, "prune", network, "--flops", "0.5", "-o", slim, "--plan", BUILD / "plan.json", *one], 90)
-    run.step("sirfp verify", [program, "verify", network, slim, BUILD / "plan.json", *one], 60)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=pathlib.Path, default=machine.ROOT / "bench" / "results")
     parser.add_argument("--minutes", type=float, default=8, help="what takes longer in all is cut off (default 8)")
-    parser.add_argument("--only", default="", help="only the tests and benchmarks whose name contains this")
+    parser.add_argument("--only", default="", help="only the tests and benchmarks whose name fits this regular expression")
+    parser.add_argument("--large", action="store_true", help="also a whole prune of a large network, which takes minutes")
+    parser.add_argument("--programs", type=pathlib.Path, help="a folder of programs that are built already; nothing is built here")
     args = parser.parse_args()
     gpu_node.gpu()
     gpu_node.require_tools()
@@ -189,18 +191,15 @@ def main() -> int:
     run = Run(args.results, args.minutes)
     device = run.found["gpu"]
     print(f"gpu: {device['name']}, driver {device['driver_version']}, nvcc {run.found['toolkit']}, commit {run.found['commit']}")
-    configure(run, bundle)
-    built = [name for name in targets() if args.only in name or name == "sirfp"]
-    run.step("build", ["ninja", "-C", BUILD / "tree", "-k", "0", *(built or ["gpu"])])  # nothing to build is a failure
-    programs = {name: BUILD / "tree" / name for name in built}
+    programs = {n: p for n, p in (of_folder(args.programs) if args.programs else build(run, bundle, args.only)).items() if wanted(n, args.only)}
     for name in sorted((n for n in programs if n.endswith("_test")), key=lambda n: n not in ("gpu_primitives_test", "gpu_wgmma_test")):
         run_test(run, programs[name], 90)
     most = ceilings(run)
     for name in sorted((n for n in programs if n.endswith("_bench")), key=lambda n: n != "gpu_unknowns_bench"):
         measure(run, programs[name], most)
     if "sirfp" in programs:
-        prune(run, programs["sirfp"])
-    sanitize(run, set(programs))  # last: it is slow, and what does not fit the time is cut off
+        gpu_program.measure(run, programs["sirfp"], BUILD, args.large)
+    sanitize(run, programs)  # last: it is slow, and what does not fit the time is cut off
     run.found |= {"gpu_afterwards": gpu_node.gpu(), "seconds": round(time.monotonic() - run.began), "passed": run.passed()}
     run.write()
     failed = [step["name"] for step in run.found["steps"] if step["passed"] is False]

@@ -94,7 +94,9 @@ class gram_batch {
     constexpr std::int64_t bytes = sizeof(Element);
     const std::int64_t row_bytes = task.features.channel_stride * bytes;
     const std::int64_t image_bytes = count > 1 ? task.features.image_stride * bytes : row_bytes;  // of one image it may be anything
-    return device::make_tensor_map({task.features.data, task.pixels, task.channels, count, row_bytes, image_bytes}, plan_.side);
+    // Named: nvcc 13 loses the braces of a temporary here.
+    const device::box_source source{task.features.data, task.pixels, task.channels, count, row_bytes, image_bytes};
+    return device::make_tensor_map(source, plan_.side);
   }
 
   void multiply(gram_task<Element> task, std::int64_t count) {

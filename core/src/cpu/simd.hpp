@@ -1,5 +1,6 @@
 // Vectors of 16 floats that every compiler target can hold (one AVX-512 register, two AVX2, four SSE or NEON). A kernel is written once as
-// an always-inline function of them and instantiated in functions of each target; vectors never cross a call (hence -Wno-psabi).
+// an always-inline function of them and instantiated in functions of each target; vectors never cross a call (hence -Wno-psabi). What stays
+// in registers from one turn of a loop to the next must be of a width that the target has: g++ keeps wider vectors in memory.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,10 @@ namespace sirfp {
 constexpr std::int64_t lane_count = 16;
 using lanes = float __attribute__((vector_size(64)));
 using half_lanes = float __attribute__((vector_size(32)));
+using quarter_lanes = float __attribute__((vector_size(16)));
 using wide_lanes = double __attribute__((vector_size(128)));
 using wide_half_lanes = double __attribute__((vector_size(64)));
+using wide_quarter_lanes = double __attribute__((vector_size(32)));
 
 template <class Vector>
 SIRFP_INLINE Vector load(const float* from) noexcept {
@@ -45,6 +48,8 @@ SIRFP_INLINE void add_converted(double* to, const Vector& value) noexcept {
 }
 SIRFP_INLINE void add_widened(double* to, const lanes& value) noexcept { add_converted<wide_lanes>(to, value); }
 SIRFP_INLINE void add_widened(double* to, const half_lanes& value) noexcept { add_converted<wide_half_lanes>(to, value); }
+
+SIRFP_INLINE void add_widened(double* to, const quarter_lanes& value) noexcept { add_converted<wide_quarter_lanes>(to, value); }
 
 SIRFP_INLINE lanes magnitude_of(const lanes& value) noexcept {
   using bits = std::int32_t __attribute__((vector_size(64)));
