@@ -18,8 +18,6 @@ namespace {
 constexpr std::int64_t run_pixels = 384;
 
 template <class Vector>
-constexpr std::int64_t width_of = sizeof(Vector) / sizeof(float);
-template <class Vector>
 constexpr int per_panel = lane_count / width_of<Vector>;
 
 template <class Vector, int Rows, int Vectors>
@@ -40,8 +38,7 @@ SIRFP_INLINE void multiply(const float* rows, const float* columns, std::int64_t
 template <class Vector, int Rows, int Panels>
 SIRFP_INLINE void multiply_up_to(std::int64_t panels, const float* rows, const float* columns, std::int64_t panel_stride,
                                  std::int64_t pixels, double* sums, std::int64_t row_stride) noexcept {
-  if (panels == Panels)
-    return multiply<Vector, Rows, Panels * per_panel<Vector>>(rows, columns, panel_stride, pixels, sums, row_stride);
+  if (panels == Panels) return multiply<Vector, Rows, Panels * per_panel<Vector>>(rows, columns, panel_stride, pixels, sums, row_stride);
   if constexpr (Panels > 1) multiply_up_to<Vector, Rows, Panels - 1>(panels, rows, columns, panel_stride, pixels, sums, row_stride);
 }
 
@@ -82,11 +79,11 @@ SIRFP_INLINE void multiply_tile(const gram_tile& tile) noexcept {
 }
 
 #if SIRFP_X86
-SIRFP_TARGET_AVX512 void multiply_tile_avx512(const gram_tile& tile) { multiply_tile<lanes, 8, 3>(tile); }
-SIRFP_TARGET_AVX2 void multiply_tile_avx2(const gram_tile& tile) { multiply_tile<half_lanes, 4, 1>(tile); }
-void multiply_tile_baseline(const gram_tile& tile) { multiply_tile<quarter_lanes, 2, 1>(tile); }
+SIRFP_TARGET_AVX512 void multiply_tile_avx512(const gram_tile& tile) { multiply_tile<avx512_vector, 8, 3>(tile); }
+SIRFP_TARGET_AVX2 void multiply_tile_avx2(const gram_tile& tile) { multiply_tile<avx2_vector, 4, 1>(tile); }
+void multiply_tile_baseline(const gram_tile& tile) { multiply_tile<baseline_vector, 2, 1>(tile); }
 #else
-void multiply_tile_baseline(const gram_tile& tile) { multiply_tile<quarter_lanes, 4, 1>(tile); }
+void multiply_tile_baseline(const gram_tile& tile) { multiply_tile<baseline_vector, 4, 1>(tile); }
 #endif
 
 }  // namespace

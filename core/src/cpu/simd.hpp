@@ -22,9 +22,19 @@ constexpr std::int64_t lane_count = 16;
 using lanes = float __attribute__((vector_size(64)));
 using half_lanes = float __attribute__((vector_size(32)));
 using quarter_lanes = float __attribute__((vector_size(16)));
+using lane_bits = std::int32_t __attribute__((vector_size(64)));
+using half_lane_bits = std::int32_t __attribute__((vector_size(32)));
+using quarter_lane_bits = std::int32_t __attribute__((vector_size(16)));
 using wide_lanes = double __attribute__((vector_size(128)));
 using wide_half_lanes = double __attribute__((vector_size(64)));
 using wide_quarter_lanes = double __attribute__((vector_size(32)));
+
+// The widest register of each level, and how many of its floats there are.
+using avx512_vector = lanes;
+using avx2_vector = half_lanes;
+using baseline_vector = quarter_lanes;
+template <class Vector>
+constexpr std::int64_t width_of = sizeof(Vector) / sizeof(float);
 
 template <class Vector>
 SIRFP_INLINE Vector load(const float* from) noexcept {
@@ -51,9 +61,12 @@ SIRFP_INLINE void add_widened(double* to, const half_lanes& value) noexcept { ad
 
 SIRFP_INLINE void add_widened(double* to, const quarter_lanes& value) noexcept { add_converted<wide_quarter_lanes>(to, value); }
 
-SIRFP_INLINE lanes magnitude_of(const lanes& value) noexcept {
-  using bits = std::int32_t __attribute__((vector_size(64)));
-  return (lanes)((bits)value & 0x7fffffff);
+template <class Bits, class Vector>
+SIRFP_INLINE Vector without_sign(const Vector& value) noexcept {
+  return (Vector)((Bits)value & 0x7fffffff);
 }
+SIRFP_INLINE lanes magnitude_of(const lanes& value) noexcept { return without_sign<lane_bits>(value); }
+SIRFP_INLINE half_lanes magnitude_of(const half_lanes& value) noexcept { return without_sign<half_lane_bits>(value); }
+SIRFP_INLINE quarter_lanes magnitude_of(const quarter_lanes& value) noexcept { return without_sign<quarter_lane_bits>(value); }
 
 }  // namespace sirfp
