@@ -20,7 +20,8 @@ REPEATS = 7
 
 def conv(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> nn.Sequential:
     padding = dilation * (kernel // 2)
-    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, padding=padding, dilation=dilation, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
+    dense = nn.Conv2d(inputs, outputs, kernel, padding=padding, dilation=dilation, bias=False)
+    return nn.Sequential(dense, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 def resized(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The program's part of `make gpu`: its own benchmark, a small trained network pruned and verified, and a large network observed and pruned."""
+"""The program's part of `make gpu`: its own benchmark, a small trained network pruned and verified, a large one observed and pruned."""
 
 import json
 import pathlib
@@ -24,7 +24,8 @@ def measure(run, program: pathlib.Path, folder: pathlib.Path, with_large_prune: 
 
 
 def bench(run, program: pathlib.Path, folder: pathlib.Path) -> None:
-    for name, options in (("sirfp bench", []), ("sirfp bench r101", ["--network", "deeplabv3plus_r101", "--dtype", "f16", "--seconds", "0.2"])):
+    whole_network = ["--network", "deeplabv3plus_r101", "--dtype", "f16", "--seconds", "0.2"]
+    for name, options in (("sirfp bench", []), ("sirfp bench r101", whole_network)):
         rows = folder / "bench.json"
         rows.unlink(missing_ok=True)
         run.step(name, [program, "bench", "--device", "cuda", "--json", rows, *options], 90)
@@ -47,7 +48,8 @@ def large_network(run, program: pathlib.Path, folder: pathlib.Path, one: list, w
     network = folder / "large.pt"
     if not run.step("a large network", [sys.executable, machine.ROOT / "scripts/gpu_network.py", network, "--size", LARGE_SIZE], 90):
         return
-    large = run.found["large_network"] = {"forward": json.loads(run.log("a large network").read_text().splitlines()[-1]), "size": LARGE_SIZE}
+    plain = json.loads(run.log("a large network").read_text().splitlines()[-1])
+    large = run.found["large_network"] = {"size": LARGE_SIZE, "forward": plain}
     for dtype in ("f16", "f32"):
         taken = {}
         for images in (FEW, MANY):

@@ -27,6 +27,6 @@ void rank_one(benchmark::State& state) { eliminate(state, sirfp::cpu_context(sir
 BENCHMARK(rank_one)->Arg(512)->Arg(2048)->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(1);
 
 void textbook(benchmark::State& state) { eliminate(state, sirfp::reference_context(), 0); }
-BENCHMARK(textbook)->Arg(512)->Arg(1024)->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(1);
+BENCHMARK(textbook)->Arg(512)->Arg(1024)->Arg(2048)->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(1);
 
 }  // namespace

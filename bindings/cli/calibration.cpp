@@ -66,6 +66,7 @@ void count_batch(const adapter::observer& observer, loaded_batch batch, image_fo
 void count_pending(const adapter::observer& observer, image_folder& images, calibration_state& state, progress_style style,
                    const std::function<void()>& after_batch) {
   std::set<std::string> pending(state.pending.begin(), state.pending.end());
+  std::int64_t at_once = 0;
   progress shown(style, "observing", images.count(), "images", images.count() - static_cast<std::int64_t>(pending.size()));
   for (const image_batch& batch : images.batches()) {
     const auto left =
@@ -74,6 +75,10 @@ void count_pending(const adapter::observer& observer, image_folder& images, cali
     check_interrupt();
     const loaded_batch loaded = images.load(batch);
     if (loaded.input.defined()) count_batch(observer, loaded, images, state);
+    if (observer.images_at_once() != at_once) {
+      at_once = observer.images_at_once();
+      shown.remark(text("out of device memory: going on with ", at_once, at_once == 1 ? " image" : " images", " at a time"));
+    }
     for (const std::string& name : batch.names) {
       pending.erase(name);
       std::erase(state.pending, name);

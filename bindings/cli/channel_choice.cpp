@@ -139,7 +139,7 @@ const sensitivity_record& sensitivity_of(const session& opened, calibration_stat
   sensitivity_record record;
   for (const at::Tensor& batch : batches) record.images += batch.size(0);
   for (sensitivity_curve& curve :
-       adapter::measure_sensitivity(opened.net, opened.captured, opened.graph, curves, state.sites, batches, options))
+       adapter::measure_sensitivity(opened.context, opened.net, opened.captured, opened.graph, curves, state.sites, batches, options))
     record.groups[opened.graph.groups[static_cast<std::size_t>(curve.group)].name] = std::move(curve.points);
   return state.sensitivity.emplace(key, std::move(record)).first->second;
 }

@@ -70,11 +70,12 @@ void keep_only(std::vector<planned_row>& rows, const std::string& word) {
                 ": no row has it in its name; expected similarity, moments, elimination or part of a layer's name");
 }
 
-bench_setting setting_of(const bench_arguments& arguments, const std::string& device) {
+bench_setting setting_of(const bench_arguments& arguments, c10::Device device) {
   const auto threads = interruptible(adapter::aten_executor());
-  bench_setting setting{make_context(device, threads), std::nullopt, type_named(arguments.type.value_or("f32")),
+  bench_setting setting{adapter::context_on(device, threads), std::nullopt, type_named(arguments.type.value_or("f32")),
                         arguments.seconds.value_or(default_seconds)};
-  if (device != "cpu") setting.cublas = make_context("cublas" + device.substr(std::string("cuda").size()), threads);
+  if (device.is_cuda())
+    setting.cublas = make_context(text("cublas:", static_cast<int>(device.index())), threads, {.stream = adapter::current_stream(device)});
   return setting;
 }
 
@@ -85,14 +86,14 @@ void bench(const bench_arguments& arguments) {
   set_up_computing(arguments.common);
   at::manual_seed(static_cast<std::uint64_t>(arguments.common.seed.value_or(0)));
   const c10::InferenceMode no_gradients;
-  const std::string device = arguments.common.device.str();
+  const c10::Device device = arguments.common.device;
   const bench_setting setting = setting_of(arguments, device);
-  stopwatch watch{at::Device(device)};
+  stopwatch watch{device};
   std::vector<planned_row> rows = planned_rows(table, setting, watch);
   const std::size_t all_rows = rows.size();
   keep_only(rows, arguments.only);
 
-  bench_report report{machine_name(device), table.name, table.origin, setting.type, {}, {}, false};
+  bench_report report{machine_name(device.str()), table.name, table.origin, setting.type, {}, {}, false};
   if (table.name != typical_shapes) report.network += " at " + text_of(arguments.size.value_or(table_size));
   report.whole = rows.size() == all_rows && table.name != typical_shapes;
   announce(arguments.common.progress(), "measuring bandwidth and products of " + report.device);

@@ -82,7 +82,8 @@ adapter::compensated_weights compensate_plan(const session& opened, const plan& 
                                              double lambda) {
   check_interrupt();
   return rounded_as_stored(
-      adapter::compensate(opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), state.sites, how, lambda), opened);
+      adapter::compensate(opened.context, opened.net, opened.captured, opened.graph, mask_of(made, opened.graph), state.sites, how, lambda),
+      opened);
 }
 
 namespace {

@@ -69,6 +69,12 @@ void progress::advance(std::int64_t count) {
   if (done_ >= total_ || since >= (style_ == progress_style::terminal ? terminal_interval : line_interval)) show(now);
 }
 
+void progress::remark(std::string_view line) {
+  if (style_ == progress_style::terminal) std::fputs("\r\x1b[K", stderr);
+  announce(style_, line);
+  if (style_ == progress_style::terminal) show(clock::now());
+}
+
 void progress::show(clock::time_point now) {
   shown_ = now;
   const double seconds = std::chrono::duration<double>(now - start_).count();

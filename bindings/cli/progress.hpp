@@ -23,6 +23,8 @@ class progress {
   progress& operator=(const progress&) = delete;
   ~progress();
   void advance(std::int64_t count);
+  // A line of its own, above the one that is rewritten.
+  void remark(std::string_view line);
 
  private:
   using clock = std::chrono::steady_clock;

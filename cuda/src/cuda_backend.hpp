@@ -1,11 +1,7 @@
 // The cuda backend. One file an operation, with the stem that it has in core; kernels in *.cu, decisions in *_plan.cpp.
 #pragma once
 
-#include <memory>
-#include <mutex>
-
-#include "device/dense_solver.hpp"
-#include "device/matrix_product.hpp"
+#include "cuda_libraries.hpp"
 #include "gram.hpp"
 #include "sirfp/backend.hpp"
 #include "sirfp/cuda_options.hpp"
@@ -17,7 +13,7 @@ class cuda_backend final : public backend {
  public:
   // Made while `device` is the current one.
   cuda_backend(int device, const device_facts& facts, const cuda_options& options) : device_(device), facts_(facts), options_(options) {
-    if (options.engine == gram_engine::cublas) library_ = std::make_unique<device::matrix_multiplier>();
+    if (options.engine == gram_engine::cublas) libraries_.products();  // what is missing is said now
   }
   std::string_view name() const noexcept override { return "cuda"; }
   memory_space space() const noexcept override { return memory_space::cuda; }
@@ -31,17 +27,17 @@ class cuda_backend final : public backend {
   void combine(const context&, buffer&, double, const buffer&, double) const override;
   void merge_moments(const context&, moments_state&, const moments_state&) const override;
   void eliminate(const context&, std::span<const redundancy_matrix>, std::span<elimination>) const override;
-  // One call at a time: they share the solver.
+  // Both one call at a time: they share the solver.
   schur_elimination eliminate_joint(const context&, std::int64_t, std::span<const schur_site>, const schur_options&) const override;
+  std::unique_ptr<const resident_prediction> predict_sync(const context&, const moments_state&, std::span<const std::uint8_t>, compensation,
+                                                          double lambda) const override;
 
  private:
   void gram(const context&, const feature_view&, const pixel_weights&, const gram_target&) const;
   int device_;
   device_facts facts_;
   cuda_options options_;
-  std::unique_ptr<const device::matrix_multiplier> library_;  // with gram_engine::cublas
-  mutable std::mutex solver_guard_;
-  mutable std::unique_ptr<device::dense_solver> solver_;  // made by the first call that needs it
+  cuda_libraries libraries_;
 };
 
 }  // namespace sirfp

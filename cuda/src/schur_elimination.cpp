@@ -201,12 +201,11 @@ class joint_elimination {
 schur_elimination cuda_backend::eliminate_joint(const context& ctx, std::int64_t channels, std::span<const schur_site> sites,
                                                 const schur_options& options) const {
   const device::device_scope scope(device_);
-  const std::lock_guard one_at_a_time(solver_guard_);
-  if (!solver_) solver_ = std::make_unique<device::dense_solver>();
+  const cuda_libraries::held_solver solver = libraries_.solver();
   schur_layout layout = lay_out_schur(channels, sites, options);
-  schur_plan plan = plan_of(layout, sites, *solver_, facts_);
+  schur_plan plan = plan_of(layout, sites, *solver, facts_);
   joint_elimination elimination(sites, std::move(layout), std::move(plan), options, ctx.stream);
-  elimination.prepare_sync(*solver_);
+  elimination.prepare_sync(*solver);
   return elimination.eliminate_sync();
 }
 

@@ -8,8 +8,8 @@
 namespace sirfp {
 
 void cuda_backend::gram(const context& ctx, const feature_view& features, const pixel_weights& weights, const gram_target& target) const {
-  if (library_)
-    form_gram_by_cublas(features, weights, target, *library_, ctx.stream);
+  if (options_.engine == gram_engine::cublas)
+    form_gram_by_cublas(features, weights, target, libraries_.products(), ctx.stream);
   else
     form_gram(features, weights, target, options_, facts_, ctx.stream);
 }

@@ -59,6 +59,32 @@ TEST(dense_solver, factor_and_inverse_by_definition) {
   }
 }
 
+TEST(dense_solver, rows_are_solved_for) {
+  for (const std::int64_t n : {1, 5, 33, 129})
+    for (const std::int64_t count : {1, 7}) {
+      const std::vector<double> matrix = definite(n);
+      std::mt19937_64 random(3);
+      std::vector<double> x(static_cast<std::size_t>(count * n));
+      for (double& value : x) value = std::normal_distribution<double>()(random);
+      std::vector<double> rows(x.size(), 0.0);
+      for (std::int64_t r = 0; r < count; ++r)
+        for (std::int64_t i = 0; i < n; ++i)
+          for (std::int64_t j = 0; j < n; ++j)
+            rows[static_cast<std::size_t>(r * n + i)] +=
+                matrix[static_cast<std::size_t>(std::max(i, j) * n + std::min(i, j))] * x[static_cast<std::size_t>(r * n + j)];
+      const device::dense_solver solver;
+      const device_array<double> factor(matrix, nullptr);
+      const device_array<double> workspace(solver.workspace_doubles(n), nullptr);
+      const device_array<std::int32_t> failed(1, nullptr);
+      const device_array<double> solution(rows, nullptr);
+      solver.cholesky(factor.data(), n, workspace.data(), failed.data(), nullptr);
+      solver.solve_from_cholesky(factor.data(), n, solution.data(), count, workspace.data(), nullptr);
+      const std::vector<double> found = solution.to_host_sync();
+      // condition numbers below 1e4
+      for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(found[i], x[i], 1e-9) << n << ", " << count << ": " << i;
+    }
+}
+
 TEST(dense_solver, a_matrix_that_is_not_positive_definite_is_reported) {
   EXPECT_NE(solve({1, unread, 2, 1}, 2).failed, 0);
   EXPECT_NE(solve({0}, 1).failed, 0);

@@ -8,6 +8,7 @@
 #include "emulator/device_memory.hpp"
 #include "emulator/machine.hpp"
 #include "gram_plan.hpp"
+#include "sirfp/compensation.hpp"
 #include "sirfp/cuda_context.hpp"
 #include "sirfp/edge_score.hpp"
 #include "sirfp/elimination.hpp"
@@ -16,6 +17,7 @@
 #include "support/error_text.hpp"
 #include "support/joint_problem.hpp"
 #include "support/placed_features.hpp"
+#include "support/samples.hpp"
 #include "support/symmetric_matrix.hpp"
 
 namespace sirfp::test {
@@ -76,6 +78,17 @@ std::vector<double> eliminated_jointly(const context& ctx) {
   return all;
 }
 
+std::vector<double> compensated(const context& ctx) {
+  const moments site = moments_of(mixed_samples(4, 9, 9, 30));
+  const moments_state state{9, 1, 1, buffer::from_host(ctx.memory, site.mean), buffer::from_host(ctx.memory, site.covariance)};
+  const std::vector<std::uint8_t> kept = {1, 0, 1, 1, 0, 1, 1, 1, 0};
+  std::vector<double> all(2 * 9 * 4, 0.5);
+  const moments_state* const only[] = {&state};
+  const std::vector<double> bias = predict_resident_sync(ctx, only, kept, compensation::least_squares)->fold_sync(all, 2, 4);
+  all.insert(all.end(), bias.begin(), bias.end());
+  return all;
+}
+
 std::vector<operation> operations() {
   return {
       {"observe f32",
@@ -88,6 +101,7 @@ std::vector<operation> operations() {
        }},
       {"eliminate", eliminated},
       {"eliminate jointly", eliminated_jointly},
+      {"compensate", compensated},
   };
 }
 

@@ -42,4 +42,17 @@ void dense_solver::invert_from_cholesky(double* factor, std::int64_t n, double*,
   take_lower(work, factor, n);
 }
 
+void dense_solver::solve_from_cholesky(const double* factor, std::int64_t n, double* rows, std::int64_t count, double*, void*) const {
+  for (double* x = rows; x != rows + count * n; x += n) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::int64_t k = 0; k < i; ++k) x[i] -= factor[i * n + k] * x[k];
+      x[i] /= factor[i * n + i];
+    }
+    for (std::int64_t i = n; i-- > 0;) {
+      for (std::int64_t k = i + 1; k < n; ++k) x[i] -= factor[k * n + i] * x[k];
+      x[i] /= factor[i * n + i];
+    }
+  }
+}
+
 }  // namespace sirfp::device

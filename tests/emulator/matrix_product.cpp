@@ -1,4 +1,4 @@
-// cuda/src/device/matrix_product.hpp on the host: products and sums in fp32, columns ascending.
+// cuda/src/device/matrix_product.hpp on the host, in its precision: sums in ascending order.
 #include "device/matrix_product.hpp"
 
 namespace sirfp::device {
@@ -24,6 +24,15 @@ void matrix_multiplier::multiply_by_transposes(const matrix_batch& batch, float*
         for (std::int64_t k = 0; k < batch.columns; ++k) sum += element(batch, n, i, k) * element(batch, n, j, k);
         squares[(n * batch.rows + i) * batch.rows + j] = sum;
       }
+}
+
+void matrix_multiplier::multiply(const matrix_pair& pair, double* product, void*) const {
+  for (std::int64_t i = 0; i < pair.rows; ++i)
+    for (std::int64_t j = 0; j < pair.columns; ++j) {
+      double sum = 0;
+      for (std::int64_t k = 0; k < pair.inner; ++k) sum += pair.left[i * pair.inner + k] * pair.right[k * pair.columns + j];
+      product[i * pair.columns + j] = sum;
+    }
 }
 
 }  // namespace sirfp::device

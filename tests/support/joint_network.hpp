@@ -26,7 +26,7 @@ struct joint_network {
 
   std::vector<joint_site> sites() const { return adapter::joint_sites(net, captured, graph, moments); }
   adapter::compensated_weights compensated(const channel_mask& mask, double lambda) const {
-    return adapter::compensate(net, captured, graph, mask, moments, compensation::least_squares, lambda);
+    return adapter::compensate(reference_context(), net, captured, graph, mask, moments, compensation::least_squares, lambda);
   }
   adapter::compensated_weights refitted(const channel_mask& mask, const adapter::refit_options& options) const {
     return adapter::refit(reference_context(), net, captured, graph, mask, adapter::in_turn({images}), options);

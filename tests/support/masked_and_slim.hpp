@@ -65,7 +65,7 @@ inline masked_and_slim run_both(const adapter::network& net, const at::Tensor& i
   result.mask = random_mask(result.graph, random);
   const plan p = plan_of(captured.ops, result.graph, captured.fingerprint, result.mask);
   const adapter::compensated_weights weights =
-      adapter::compensate(net, captured, result.graph, result.mask, random_moments(result.graph, random), how);
+      adapter::compensate(reference_context(), net, captured, result.graph, result.mask, random_moments(result.graph, random), how);
   result.notes = weights.notes;
   adapter::network masked = adapter::masked_network(net, captured, result.graph, p, weights);
   adapter::network slim = adapter::slim_network(net, captured, result.graph, p, weights);

@@ -27,7 +27,8 @@ struct prepared {
     std::mt19937_64 random(3);
     mask = random_mask(graph, random);
     p = plan_of(captured.ops, graph, captured.fingerprint, mask);
-    weights = adapter::compensate(net, captured, graph, mask, random_moments(graph, random), compensation::least_squares);
+    weights =
+        adapter::compensate(reference_context(), net, captured, graph, mask, random_moments(graph, random), compensation::least_squares);
   }
   adapter::network slim() const { return adapter::slim_network(net, captured, graph, p, weights); }
   adapter::network masked() const { return adapter::masked_network(net, captured, graph, p, weights); }

@@ -7,6 +7,7 @@
 #include "../support/emulated_tensors.hpp"
 #include "../support/error_text.hpp"
 #include "../support/joint_network.hpp"
+#include "../support/limited_memory.hpp"
 #include "../support/observed_network.hpp"
 #include "../support/packed_error.hpp"
 #include "../support/redundant_network.hpp"
@@ -197,6 +198,47 @@ TEST(observe_device, out_of_memory_names_the_bytes_and_the_next_run_is_right) {
   SIRFP_EXPECT_HAS(report, "out of device memory: ");
   SIRFP_EXPECT_HAS(report, " bytes asked for, ");
   expect_same_states({});
+}
+
+// Nobody waits, so that the sums are the state's own while the batch is parted.
+TEST(observe_device, a_batch_that_does_not_fit_is_counted_in_parts) {
+  constexpr double rounding = 1e-6;  // sums in fp32 in another order, of values below 1; an image more or less is a quarter
+  for (const bool wait : {false, true}) {
+    const three_ways all, limited;
+    limit_memory(limited.device, 1);
+    calibration_state whole, parts;
+    const auto in_parts = limited.device.observer({.edges = true, .wait_for_each = wait});
+    for (int batch = 1; batch < 3; ++batch) {
+      add(all.device.observer({.edges = true}), batch_of(2, static_cast<std::uint64_t>(batch)), two_names, whole);
+      add(in_parts, batch_of(2, static_cast<std::uint64_t>(batch)), two_names, parts);
+    }
+    in_parts.expect_sound_sync(parts);
+    EXPECT_EQ(in_parts.images_at_once(), 1);
+    ASSERT_EQ(parts.layers.size(), whole.layers.size());
+    for (const auto& [name, layer] : whole.layers) {
+      EXPECT_EQ(parts.layers.at(name).images, 4);
+      const std::vector<double> got = mean_redundancy_sync(parts.layers.at(name)), expected = mean_redundancy_sync(layer);
+      for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], rounding) << name;
+    }
+    for (const auto& [name, site] : whole.sites) {
+      const moments got = moments_sync(parts.sites.at(name)), expected = moments_sync(site);
+      EXPECT_EQ(got.weight, expected.weight);
+      // fp32 sums of other shifts, METHOD 8
+      expect_as_good(got.covariance, expected.covariance, expected.covariance, site.channels, name);
+    }
+  }
+}
+
+// The image's name is right in the parts, too.
+TEST(observe_device, a_bad_image_of_a_parted_batch_is_named) {
+  const three_ways all;
+  limit_memory(all.device, 1);
+  const auto observer = all.device.observer();
+  at::Tensor batch = batch_of(2, 1);
+  batch[1][0][0][0] = not_a_number;
+  calibration_state state;
+  add(observer, batch, two_names, state);
+  SIRFP_EXPECT_HAS(error_text<bad_feature_error>([&] { observer.expect_sound_sync(state); }), "two.jpg");
 }
 
 TEST(observe_device, tensors_elsewhere_are_refused) {

@@ -4,10 +4,12 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <limits>
 
 #include "../support/error_text.hpp"
+#include "../support/limited_memory.hpp"
 #include "../support/observed_network.hpp"
 
 namespace sirfp::test {
@@ -46,6 +48,62 @@ TEST(observe, layers_and_sites_hold_what_their_maps_give) {
   EXPECT_EQ(state.sites.at(reads_a->name).scatter.to_host_sync(), site.scatter.to_host_sync());
 }
 
+TEST(observe, a_batch_that_does_not_fit_is_counted_in_parts) {
+  constexpr double rounding = 1e-5;  // convolutions and sums in fp32, in another order; an image more or less is a tenth
+  const std::vector<std::string> names = {"1.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg"};
+  for (const double share : {1.0, 0.5})
+    for (const std::int64_t fit : {1, 2, 3, 5}) {
+      const observed_network all;
+      const adapter::observe_options options{.edges = true, .sample_pixels = share};
+      calibration_state expected;
+      all.observer(options).add(batch_of(5, 1), names, expected);
+      all.observer(options).add(batch_of(5, 2), names, expected);
+      limit_memory(all, fit);
+      const auto observer = all.observer(options);
+      calibration_state got;
+      observer.add(batch_of(5, 1), names, got);
+      EXPECT_EQ(observer.images_at_once(), fit == 5 ? 0 : fit == 1 ? 1 : fit);
+      observer.add(batch_of(5, 2), names, got);
+      ASSERT_EQ(got.layers.size(), expected.layers.size());
+      for (const auto& [name, layer] : expected.layers) {
+        EXPECT_EQ(got.layers.at(name).images, 10) << name;
+        const std::vector<double> a = mean_redundancy_sync(got.layers.at(name));
+        const std::vector<double> b = mean_redundancy_sync(layer);
+        for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], rounding) << name << ", " << fit;
+      }
+      for (const auto& [name, site] : expected.sites) {
+        EXPECT_EQ(got.sites.at(name).images, 10) << name;
+        const moments a = moments_sync(got.sites.at(name));
+        const moments b = moments_sync(site);
+        for (std::size_t i = 0; i < a.covariance.size(); ++i)
+          ASSERT_NEAR(a.covariance[i], b.covariance[i], rounding * std::ranges::max(b.covariance)) << name << ", " << fit;
+      }
+      for (const auto& [name, edges] : expected.edges) {
+        const std::vector<double> a = edge_score_sync(got.edges.at(name));
+        const std::vector<double> b = edge_score_sync(edges);
+        for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], rounding * b[i]) << name << ", " << fit;
+      }
+    }
+}
+
+TEST(observe, an_image_that_does_not_fit_is_an_error_and_leaves_nothing) {
+  const observed_network all;
+  limit_memory(all, 0);
+  calibration_state state;
+  SIRFP_EXPECT_HAS(error_text<out_of_memory>([&] { all.observer().add(batch_of(2, 1), two_names, state); }), "CUDA out of memory.");
+  EXPECT_TRUE(state.layers.empty() && state.sites.empty());
+}
+
+TEST(observe, the_batch_of_a_moving_average_is_not_parted) {
+  const observed_network all;
+  limit_memory(all, 1);
+  calibration_state state;
+  adapter::observe_options options;
+  options.similarity.mode = accumulation::ema;
+  EXPECT_THROW(all.observer(options).add(batch_of(2, 1), two_names, state), out_of_memory);
+  EXPECT_TRUE(state.layers.empty() && state.sites.empty());
+}
+
 TEST(observe, locked_groups_are_left_out) {
   const observed_network all;
   calibration_state state;
@@ -59,26 +117,29 @@ TEST(observe, locked_groups_are_left_out) {
 }
 
 TEST(observe, nan_names_layer_operator_and_image_and_counts_nothing) {
-  const observed_network all;
-  const auto observer = all.observer({.edges = true});
-  calibration_state state;
-  observer.add(batch_of(2, 1), two_names, state);
-  const auto before = state.layers.at("a").matrix.to_host_sync();
-  const auto scatter_before = state.sites.begin()->second.scatter.to_host_sync();
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    auto batch = batch_of(2, 5);
-    batch[1][0][3][3] = bad;
-    try {
-      observer.add(batch, two_names, state);
-      FAIL() << "nothing was thrown";
-    } catch (const adapter::bad_feature_error& error) {
-      EXPECT_EQ(error.image, "two.jpg");
-      SIRFP_EXPECT_HAS(std::string(error.what()), "aten::conv2d, image two.jpg) holds a NaN or an infinity");
+  using weighting = adapter::observe_options::weighting;
+  for (const weighting weights : {weighting::uniform, weighting::edge_aware}) {
+    const observed_network all;
+    const auto observer = all.observer({.edges = true, .pixel_weights = weights});
+    calibration_state state;
+    observer.add(batch_of(2, 1), two_names, state);
+    const auto before = state.layers.at("a").matrix.to_host_sync();
+    const auto scatter_before = state.sites.begin()->second.scatter.to_host_sync();
+    for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+      auto batch = batch_of(2, 5);
+      batch[1][0][3][3] = bad;
+      try {
+        observer.add(batch, two_names, state);
+        FAIL() << "nothing was thrown";
+      } catch (const adapter::bad_feature_error& error) {
+        EXPECT_EQ(error.image, "two.jpg");
+        SIRFP_EXPECT_HAS(std::string(error.what()), "aten::conv2d, image two.jpg) holds a NaN or an infinity");
+      }
     }
+    EXPECT_EQ(state.layers.at("a").images, 2);
+    EXPECT_EQ(state.layers.at("a").matrix.to_host_sync(), before);
+    EXPECT_EQ(state.sites.begin()->second.scatter.to_host_sync(), scatter_before);
   }
-  EXPECT_EQ(state.layers.at("a").images, 2);
-  EXPECT_EQ(state.layers.at("a").matrix.to_host_sync(), before);
-  EXPECT_EQ(state.sites.begin()->second.scatter.to_host_sync(), scatter_before);
 }
 
 // A NaN that only a deep layer makes must not leave the sums of the layers in front of it behind.

@@ -13,7 +13,8 @@ namespace {
 
 std::vector<sensitivity_curve> measure(const joint_network& all, const std::vector<removal_curve>& curves,
                                        const adapter::sensitivity_options& options, std::int64_t batch = 1) {
-  return adapter::measure_sensitivity(all.net, all.captured, all.graph, curves, all.moments, all.images.split(batch), options);
+  return adapter::measure_sensitivity(reference_context(), all.net, all.captured, all.graph, curves, all.moments, all.images.split(batch),
+                                      options);
 }
 std::vector<removal_curve> joint_curves(const joint_network& all) { return rank_joint(reference_context(), all.graph, all.sites()); }
 
@@ -186,8 +187,10 @@ TEST(measure_sensitivity, progress_counts_every_pass_and_may_stop_it) {
 TEST(measure_sensitivity, no_images_are_refused) {
   script_network maker(9);
   const joint_network all(mixed_network(maker), maker.normal({1, 3, 8, 8}));
-  SIRFP_EXPECT_HAS(error_text<invalid_argument>(
-                       [&] { adapter::measure_sensitivity(all.net, all.captured, all.graph, joint_curves(all), all.moments, {}, {}); }),
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] {
+                     adapter::measure_sensitivity(reference_context(), all.net, all.captured, all.graph, joint_curves(all), all.moments, {},
+                                                  {});
+                   }),
                    "sensitivity: no images");
 }
 

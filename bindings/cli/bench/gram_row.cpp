@@ -2,6 +2,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/tensor.h>
 
 #include <cmath>
 #include <memory>
@@ -37,12 +38,7 @@ struct way {
 };
 
 at::Tensor square_of(const std::vector<double>& packed, std::int64_t channels) {
-  at::Tensor square = at::empty({channels, channels}, at::kDouble);
-  double* const to = square.data_ptr<double>();
-  for (std::int64_t i = 0; i < channels; ++i)
-    for (std::int64_t j = 0; j <= i; ++j)
-      to[i * channels + j] = to[j * channels + i] = packed[static_cast<std::size_t>(packed_index(i, j))];
-  return square;
+  return at::tensor(unpack(packed, channels)).view({channels, channels});
 }
 
 way similarity_by(std::string name, const context& ctx, const noise_map& map) {

@@ -5,7 +5,6 @@
 #include "added_biases.hpp"
 #include "consumer_weights.hpp"
 #include "network_tensors.hpp"
-#include "pooled_moments.hpp"
 #include "sirfp/adapter/apply.hpp"
 #include "sirfp/expects.hpp"
 #include "slices.hpp"
@@ -24,9 +23,9 @@ std::vector<std::uint8_t> kept_flags(const channel_layout& layout, const channel
 
 class compensator {
  public:
-  compensator(const network& net, const captured_network& captured, const channel_graph& graph, const channel_mask& mask,
-              const std::map<std::string, moments_state>& sites, compensation how, double lambda)
-      : net_(net), captured_(captured), mask_(mask), sites_(sites), how_(how), lambda_(lambda), readings_(captured, graph) {}
+  compensator(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph,
+              const channel_mask& mask, const std::map<std::string, moments_state>& sites, compensation how, double lambda)
+      : ctx_(ctx), net_(net), captured_(captured), mask_(mask), sites_(sites), how_(how), lambda_(lambda), readings_(captured, graph) {}
 
   compensated_weights run() {
     for (const auto& [weight, readings] : readings_.all()) {
@@ -64,9 +63,10 @@ class compensator {
       at::Tensor part = weight.narrow(0, block * rows, rows);
       if (readings.front().reader->input_axis == 0) part = part.transpose(0, 1);  // transposed convolution: [in, out, taps]
       at::Tensor flat = part.reshape({part.size(0), part.size(1), -1}).contiguous().clone();
-      const site_prediction& prediction = predict(block, readings, part.size(1));
+      const resident_prediction& prediction = predict(block, readings, part.size(1));
       const std::span<double> values(flat.data_ptr<double>(), static_cast<std::size_t>(flat.numel()));
-      const std::vector<double> of_block = fold_prediction(prediction, values, flat.size(0), flat.size(1), flat.size(2));
+      const std::vector<double> of_block =
+          with_cache_released(net_.place->device(), [&] { return prediction.fold_sync(values, flat.size(0), flat.size(2)); });
       offset.insert(offset.end(), of_block.begin(), of_block.end());
       part.copy_(flat.view(part.sizes()));
     }
@@ -74,28 +74,29 @@ class compensator {
   }
 
   // Consumers of the same sites share it.
-  const site_prediction& predict(std::int64_t block, const std::vector<weight_reading>& readings, std::int64_t inputs) {
+  const resident_prediction& predict(std::int64_t block, const std::vector<weight_reading>& readings, std::int64_t inputs) {
     std::vector<const consumer_site*> sites;
     for (const weight_reading& reading : readings)
       if (reading.reader->block == block) sites.push_back(reading.site);
     const auto [place, added] = predictions_.try_emplace(std::move(sites));
     if (added) place->second = solve(place->first, inputs);
-    return place->second;
+    return *place->second;
   }
 
-  site_prediction solve(const std::vector<const consumer_site*>& sites, std::int64_t inputs) const {
-    std::vector<std::uint8_t> kept;
-    std::vector<moments> measured;
+  // Several sites (blocks of a grouped convolution that are equal, a weight read twice) are one with all their pixels.
+  std::unique_ptr<const resident_prediction> solve(const std::vector<const consumer_site*>& sites, std::int64_t inputs) const {
+    SIRFP_EXPECTS(!sites.empty(), "a consumer without a site to compensate from");
+    std::vector<const moments_state*> measured;
     for (const consumer_site* site : sites) {
       const auto state = sites_.find(site->name);
       SIRFP_EXPECTS(state != sites_.end(), "no moments of site ", site->name, " to compensate from");
-      measured.push_back(moments_sync(state->second));
-      SIRFP_EXPECTS(measured.back().channels == inputs, "moments of site ", site->name, " have ", measured.back().channels,
+      SIRFP_EXPECTS(state->second.channels == inputs, "moments of site ", site->name, " have ", state->second.channels,
                     " channels, its consumer reads ", inputs);
-      kept = kept_flags(site->layout, mask_);  // one slice of the weight: the same at every reading
+      measured.push_back(&state->second);
     }
-    if (measured.empty()) return {};
-    return predict_removed(pooled(measured), kept, how_, lambda_);
+    // One slice of the weight: the same at every reading.
+    const std::vector<std::uint8_t> kept = kept_flags(sites.front()->layout, mask_);
+    return with_cache_released(net_.place->device(), [&] { return predict_resident_sync(ctx_, measured, kept, how_, lambda_); });
   }
 
   void absorb(const offset_sink& sink, const at::Tensor& offset, const std::string& weight, const at::TensorOptions& options) {
@@ -113,6 +114,7 @@ class compensator {
     }
   }
 
+  const context& ctx_;
   const network& net_;
   const captured_network& captured_;
   const channel_mask& mask_;
@@ -120,17 +122,18 @@ class compensator {
   compensation how_;
   double lambda_;
   weight_readings readings_;
-  std::map<std::vector<const consumer_site*>, site_prediction> predictions_;
+  std::map<std::vector<const consumer_site*>, std::unique_ptr<const resident_prediction>> predictions_;
   compensated_weights result_;
 };
 
 }  // namespace
 
-compensated_weights compensate(const network& net, const captured_network& captured, const channel_graph& graph, const channel_mask& mask,
-                               const std::map<std::string, moments_state>& sites, compensation how, double lambda) {
+compensated_weights compensate(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph,
+                               const channel_mask& mask, const std::map<std::string, moments_state>& sites, compensation how,
+                               double lambda) {
   if (how == compensation::none) return {};
   const at::NoGradGuard no_grad;
-  return compensator(net, captured, graph, mask, sites, how, lambda).run();
+  return compensator(ctx, net, captured, graph, mask, sites, how, lambda).run();
 }
 
 }  // namespace sirfp::adapter

@@ -1,21 +1,20 @@
 #include "sirfp/adapter/device.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/version.h>
 
 #include "sirfp/expects.hpp"
 
 namespace sirfp::adapter {
-namespace {
 
 // No header of CUDA: Torch's registry of devices has the stream. A device that is not there is left to the backend to name.
 void* current_stream(c10::Device device) {
+  if (device.is_cpu()) return nullptr;
   const c10::impl::VirtualGuardImpl guard(device.type());
   return device.index() < guard.deviceCount() ? guard.getStream(device).native_handle() : nullptr;
 }
-
-}  // namespace
 
 context context_on(c10::Device device, std::shared_ptr<executor> threads, bool exact) {
   if (device.is_cpu()) return exact ? reference_context() : cpu_context(std::move(threads));
@@ -31,6 +30,12 @@ void wait_sync(c10::Device device) {
   if (!device.is_cuda()) return;
   const c10::impl::VirtualGuardImpl guard(device.type());
   guard.synchronizeStream(guard.getStream(device));
+}
+
+bool release_cached(c10::Device device) {
+  if (!device.is_cuda()) return false;
+  c10::getDeviceAllocator(device.type())->emptyCache();
+  return true;
 }
 
 at::Tensor sent_to(c10::Device device, const at::Tensor& tensor) {

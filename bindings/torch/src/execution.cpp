@@ -121,7 +121,7 @@ void execution::operate(const instruction& step, Stack& stack) {
   } catch (const sirfp::failure&) {
     throw;
   } catch (const c10::OutOfMemoryError& error) {  // of a GPU; names the bytes asked for and free
-    throw failure(text(described(step.node), ": ", first_line(error)));
+    throw out_of_memory(text(described(step.node), ": ", first_line(error)));
   } catch (const c10::AcceleratorError& error) {  // a lost device, a fault in a kernel
     throw failure(text(described(step.node), ": ", first_line(error)));
   } catch (const std::exception& error) {

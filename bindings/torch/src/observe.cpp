@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "bad_features.hpp"
+#include "module_paths.hpp"
 #include "pixel_sample.hpp"
 #include "sirfp/backend.hpp"
 #include "site_reading.hpp"
@@ -54,14 +55,48 @@ similarity_state start_from(const context& ctx, const similarity_state& state) {
   return {state.channels, 0, state.mode, buffer::from_host(ctx.memory, state.matrix.to_host_sync())};
 }
 
+void add_sums(const context& ctx, calibration_state&& sums, calibration_state& state) {
+  for (auto& [name, batch] : sums.layers) {
+    const auto before = state.layers.find(name);
+    if (before != state.layers.end() && batch.mode == accumulation::mean) {
+      merge(ctx, before->second, batch);
+      continue;
+    }
+    if (before != state.layers.end()) batch.images += before->second.images;
+    state.layers.insert_or_assign(name, std::move(batch));
+  }
+  for (auto& [name, batch] : sums.edges) {
+    if (state.edges.contains(name))
+      merge(ctx, state.edges.at(name), batch);
+    else
+      state.edges.emplace(name, std::move(batch));
+  }
+  for (auto& [name, batch] : sums.sites) {
+    if (state.sites.contains(name))
+      merge(ctx, state.sites.at(name), batch);
+    else
+      state.sites.emplace(name, std::move(batch));
+  }
+}
+
 }  // namespace
 
-// One batch on its way through the network. Its sums are kept apart until the whole batch has passed; but those of a device that is not
-// waited for, which may turn out bad at any time after, go where they belong at once.
+// How often each layer and site has been counted in a pass; a loop may bring one several times.
+using reading_counts = std::map<std::string, int>;
+
+// Images on their way through the network, which are added to `sums`. What was counted of them in an attempt that ran out of memory is not
+// counted again.
 class batch_observation final : public run_listener {
  public:
-  batch_observation(const observer& owner, const std::vector<std::string>& names, calibration_state& state)
-      : owner_(owner), names_(names), so_far_(state), sums_(owner.deferred_ && !owner.options_.wait_for_each ? state : apart_) {}
+  batch_observation(const observer& owner, const std::vector<std::string>& names, const reading_counts& already,
+                    const calibration_state& so_far, calibration_state& sums)
+      : owner_(owner), names_(names), already_(already), so_far_(so_far), sums_(sums) {}
+  // In this attempt or a former one.
+  reading_counts counted() const {
+    reading_counts all = already_;
+    for (const auto& [what, times] : passed_) all[what] = std::max(all[what], times);
+    return all;
+  }
 
   void before(const Node* node, torch::jit::Stack& inputs) override {
     const auto found = owner_.sites_.find(node);
@@ -77,33 +112,6 @@ class batch_observation final : public run_listener {
     for (const auto index : found->second) read_layer(owner_.graph_.layers[index], outputs);
   }
 
-  void commit(calibration_state& state) {
-    const context& ctx = owner_.ctx_;
-    if (&sums_ == &state) return;
-    adapter::expect_sound_sync(sums_, owner_.captured_, owner_.graph_, names_);
-    for (auto& [name, batch] : sums_.layers) {
-      const auto before = state.layers.find(name);
-      if (before != state.layers.end() && batch.mode == accumulation::mean) {
-        merge(ctx, before->second, batch);
-        continue;
-      }
-      if (before != state.layers.end()) batch.images += before->second.images;
-      state.layers.insert_or_assign(name, std::move(batch));
-    }
-    for (auto& [name, batch] : sums_.edges) {
-      if (state.edges.contains(name))
-        merge(ctx, state.edges.at(name), batch);
-      else
-        state.edges.emplace(name, std::move(batch));
-    }
-    for (auto& [name, batch] : sums_.sites) {
-      if (state.sites.contains(name))
-        merge(ctx, state.sites.at(name), batch);
-      else
-        state.sites.emplace(name, std::move(batch));
-    }
-  }
-
  private:
   void read_layer(const observed_layer& layer, const std::vector<c10::IValue>& outputs) {
     const auto& made = owner_.captured_.ops.ops[static_cast<std::size_t>(layer.observed)].outputs;
@@ -114,13 +122,15 @@ class batch_observation final : public run_listener {
     const auto [tensor, axis] = made_readable(tensors.at(static_cast<std::size_t>(place)), layer.axis);
     with_image_named({"layer", layer.name, layer.observed}, tensor.size(0), [&, &tensor = tensor, axis = axis] {
       const auto& options = owner_.options_;
-      if (options.similarities) {
-        const sampled_map seen = sample(tensor, axis, sampled_for::similarity);
-        accumulate_similarity(owner_.ctx_, view_for(owner_.ctx_, seen.tensor, seen.axis), as_weights(seen.weights), options.similarity,
-                              similarity_of(layer.name));
-      }
+      if (options.similarities)
+        count_reading("layer " + layer.name, [&] {
+          const sampled_map seen = sample(tensor, axis, sampled_for::similarity);
+          accumulate_similarity(owner_.ctx_, view_for(owner_.ctx_, seen.tensor, seen.axis), as_weights(seen.weights), options.similarity,
+                                similarity_of(layer.name));
+        });
       if (options.edges && layer.name.starts_with(options.backbone))
-        accumulate_edge_score(owner_.ctx_, view_for(owner_.ctx_, tensor, axis), sums_.edges[layer.name]);
+        count_reading("edges " + layer.name,
+                      [&] { accumulate_edge_score(owner_.ctx_, view_for(owner_.ctx_, tensor, axis), sums_.edges[layer.name]); });
     });
   }
 
@@ -128,8 +138,10 @@ class batch_observation final : public run_listener {
     const auto part = whole.narrow(site.axis, site.first, static_cast<std::int64_t>(site.layout.size()));
     const auto [tensor, axis] = made_readable(part, site.axis);
     with_image_named({"input", site.name, site.consumers.front().op}, tensor.size(0), [&, &tensor = tensor, axis = axis] {
-      const sampled_map seen = sample(tensor, axis, sampled_for::moments);
-      accumulate_moments(owner_.ctx_, view_for(owner_.ctx_, seen.tensor, seen.axis), as_weights(seen.weights), sums_.sites[site.name]);
+      count_reading("site " + site.name, [&] {
+        const sampled_map seen = sample(tensor, axis, sampled_for::moments);
+        accumulate_moments(owner_.ctx_, view_for(owner_.ctx_, seen.tensor, seen.axis), as_weights(seen.weights), sums_.sites[site.name]);
+      });
     });
   }
 
@@ -147,10 +159,10 @@ class batch_observation final : public run_listener {
   // Similarities shrink with the number of pixels (METHOD 1), so a sampled one counts for as many as it stands for.
   sampled_map sample(const at::Tensor& tensor, std::int64_t axis, sampled_for what) const {
     const bool edge_aware = owner_.options_.pixel_weights == observe_options::weighting::edge_aware;
-    at::Tensor weights = edge_aware ? edge_weights(tensor, axis) : at::Tensor();
     const pixel_sample chosen = sample_of(tensor, axis, owner_.options_.sample_pixels);
+    if (!owner_.deferred_ && (edge_aware || !chosen.whole())) expect_finite(tensor);  // before a NaN turns up as a weight
+    at::Tensor weights = edge_aware ? edge_weights(tensor, axis) : at::Tensor();
     if (chosen.whole()) return {tensor, axis, weights};
-    if (!owner_.deferred_) expect_finite(tensor);
     at::Tensor map = chosen.of(tensor, axis, names_);
     if (owner_.deferred_) map = tainted(map, tensor);
     if (weights.defined()) weights = chosen.of(weights.unsqueeze(1), 1, names_).squeeze(1);
@@ -160,6 +172,14 @@ class batch_observation final : public run_listener {
           weights.defined() ? weights * each : at::full({1, map.size(2)}, each, map.options().dtype(at::kFloat)).expand({map.size(0), -1});
     }
     return {map, 1, weights};
+  }
+
+  template <class Body>
+  void count_reading(const std::string& what, const Body& body) {
+    int& passed = passed_[what];
+    const auto before = already_.find(what);
+    if (before == already_.end() || passed >= before->second) body();
+    ++passed;
   }
 
   template <class Body>
@@ -173,8 +193,9 @@ class batch_observation final : public run_listener {
 
   const observer& owner_;
   const std::vector<std::string>& names_;
+  const reading_counts& already_;
+  reading_counts passed_;
   const calibration_state& so_far_;
-  calibration_state apart_;
   calibration_state& sums_;
 };
 
@@ -215,9 +236,47 @@ void observer::add(const at::Tensor& batch, const std::vector<std::string>& name
   SIRFP_EXPECTS(batch.dim() == 4 && batch.size(0) == static_cast<std::int64_t>(names.size()) && !names.empty(), "batch of ", names.size(),
                 " named images with a tensor of ", batch.dim() == 4 ? batch.size(0) : 0, ", expected [N, C, H, W] and a name an image");
   check_state(state);
-  batch_observation observation(*this, names, state);
-  run_(batch, &observation);
-  observation.commit(state);
+  // The sums are kept apart until the whole batch has passed; but those of a device that is not waited for, which may turn out bad at any
+  // time after, go where they belong at once.
+  if (deferred_ && !options_.wait_for_each) return count_in_parts(batch, names, {}, state, state);
+  calibration_state apart;
+  count_in_parts(batch, names, {}, state, apart);
+  adapter::expect_sound_sync(apart, captured_, graph_, names);
+  add_sums(ctx_, std::move(apart), state);
+}
+
+// A moving average takes one step a batch, so its batches are not parted.
+void observer::count_in_parts(const at::Tensor& batch, const std::vector<std::string>& names, const reading_counts& already,
+                              const calibration_state& so_far, calibration_state& sums) const {
+  const std::int64_t images = batch.size(0);
+  const bool parts = images > 1 && options_.similarity.mode == accumulation::mean;
+  const auto in_parts_of = [&](std::int64_t most, const reading_counts& done) {
+    for (std::int64_t first = 0; first < images; first += most) {
+      const std::int64_t count = std::min(most, images - first);
+      count_in_parts(batch.narrow(0, first, count), {names.begin() + first, names.begin() + first + count}, done, so_far, sums);
+    }
+  };
+  if (parts && images_at_once_ > 0 && images > images_at_once_) return in_parts_of(images_at_once_, already);
+  reading_counts counted = already;
+  const auto attempt = [&] {
+    batch_observation observation(*this, names, counted, so_far, sums);
+    try {
+      run_(parts ? batch.clone() : batch, &observation);  // a network may write to its input
+    } catch (const out_of_memory&) {
+      counted = observation.counted();
+      throw;
+    } catch (const c10::OutOfMemoryError& error) {  // between the network's operators, where a map is read
+      counted = observation.counted();
+      throw out_of_memory(first_line(error));
+    }
+  };
+  try {
+    return parts ? with_cache_released(run_.device(), attempt) : attempt();
+  } catch (const out_of_memory&) {
+    if (!parts) throw;
+  }
+  images_at_once_ = (images + 1) / 2;
+  in_parts_of(images_at_once_, counted);
 }
 
 void observer::expect_sound_sync(const calibration_state& state) const {

@@ -25,6 +25,7 @@ runner::runner(const network& net) : program_(std::make_unique<const program>(co
 runner::runner(runner&&) noexcept = default;
 runner& runner::operator=(runner&&) noexcept = default;
 runner::~runner() = default;
+c10::Device runner::device() const noexcept { return program_->device; }
 
 IValue runner::operator()(const at::Tensor& input, run_listener* listener) const {
   const c10::InferenceMode guard;

@@ -67,9 +67,11 @@ struct cut {
 
 class sensitivity {
  public:
-  sensitivity(const network& net, const captured_network& captured, const channel_graph& graph, std::span<const removal_curve> curves,
-              const std::map<std::string, moments_state>& sites, const std::vector<at::Tensor>& batches, const sensitivity_options& options)
-      : net_(net),
+  sensitivity(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph,
+              std::span<const removal_curve> curves, const std::map<std::string, moments_state>& sites,
+              const std::vector<at::Tensor>& batches, const sensitivity_options& options)
+      : ctx_(ctx),
+        net_(net),
         captured_(captured),
         graph_(graph),
         curves_(curves),
@@ -129,7 +131,8 @@ class sensitivity {
     channel_mask mask = full_mask(graph_);
     for (std::int64_t t = 0; t < removed; ++t)
       mask[static_cast<std::size_t>(curve.group)][static_cast<std::size_t>(curve.order[static_cast<std::size_t>(t)])] = 0;
-    const compensated_weights weights = compensate(net_, captured_, graph_, mask, sites_, compensation::least_squares, options_.lambda);
+    const compensated_weights weights =
+        compensate(ctx_, net_, captured_, graph_, mask, sites_, compensation::least_squares, options_.lambda);
     std::vector<argument_override> overrides = overrides_of(net_, captured_, graph_, mask, weights);
     for (argument_override& change : overrides) change.tensor = sent_to(net_.place->device(), change.tensor);
     at::Tensor squares = at::zeros({}, reference_.front().options());  // read once for all passes: a device is waited for then
@@ -142,6 +145,7 @@ class sensitivity {
     return variation_ > 0 ? squares.item<double>() / variation_ : 0;
   }
 
+  const context& ctx_;
   const network& net_;
   const captured_network& captured_;
   const channel_graph& graph_;
@@ -159,12 +163,13 @@ class sensitivity {
 
 }  // namespace
 
-std::vector<sensitivity_curve> measure_sensitivity(const network& net, const captured_network& captured, const channel_graph& graph,
-                                                   std::span<const removal_curve> curves, const std::map<std::string, moments_state>& sites,
+std::vector<sensitivity_curve> measure_sensitivity(const context& ctx, const network& net, const captured_network& captured,
+                                                   const channel_graph& graph, std::span<const removal_curve> curves,
+                                                   const std::map<std::string, moments_state>& sites,
                                                    const std::vector<at::Tensor>& batches, const sensitivity_options& options) {
   SIRFP_EXPECTS(!batches.empty(), "sensitivity: no images to measure on");
   const c10::InferenceMode guard;
-  return sensitivity(net, captured, graph, curves, sites, batches, options).run();
+  return sensitivity(ctx, net, captured, graph, curves, sites, batches, options).run();
 }
 
 }  // namespace sirfp::adapter

@@ -2,9 +2,11 @@
 // functions (core/src/entry); a backend may rely on that. `reference` and `cpu` are in core, `cuda` slots in beside them.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string_view>
 
+#include "sirfp/compensation.hpp"
 #include "sirfp/context.hpp"
 #include "sirfp/edge_score.hpp"
 #include "sirfp/elimination.hpp"
@@ -42,6 +44,10 @@ class backend {
   virtual void eliminate(const context&, std::span<const redundancy_matrix>, std::span<elimination> results) const = 0;
   virtual schur_elimination eliminate_joint(const context&, std::int64_t channels, std::span<const schur_site>,
                                             const schur_options&) const = 0;
+  // Of moments with images, without bad notes, in the backend's space.
+  virtual std::unique_ptr<const resident_prediction> predict_sync(const context&, const moments_state&,
+                                                                  std::span<const std::uint8_t> kept_position, compensation,
+                                                                  double lambda) const = 0;
 };
 
 }  // namespace sirfp

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -29,5 +30,20 @@ site_prediction predict_removed(const moments& site, std::span<const std::uint8_
 // W[:, R] is left as it was. Exact but for zero-padded borders.
 std::vector<double> fold_prediction(const site_prediction& prediction, std::span<double> weight, std::int64_t outputs, std::int64_t inputs,
                                     std::int64_t taps);
+
+// The same where a backend computes: the moments are read where they lie, and on a device the matrix never leaves it.
+class resident_prediction {
+ public:
+  virtual ~resident_prediction() = default;
+  // fold_prediction of a weight on the host, whose inputs are the channels of the site. Waits for the device.
+  virtual std::vector<double> fold_sync(std::span<double> weight, std::int64_t outputs, std::int64_t taps) const = 0;
+};
+
+// Several sites are one with all their pixels; `kept_position` as above. O(kept^2 (kept / 3 + removed)) in fp64; on a device by its
+// library's factorisation, whose last bits differ from the host's. Moments that lie elsewhere than `ctx` computes are copied there first.
+// Waits for the device; throws invalid_argument, what the notes of a site say, and out_of_memory.
+std::unique_ptr<const resident_prediction> predict_resident_sync(const context& ctx, std::span<const moments_state* const> sites,
+                                                                 std::span<const std::uint8_t> kept_position, compensation how,
+                                                                 double lambda = 1e-3);
 
 }  // namespace sirfp

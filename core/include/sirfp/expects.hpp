@@ -19,6 +19,12 @@ class failure : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Memory of a device is not there. Whoever can do with less may try again.
+class out_of_memory : public failure {
+ public:
+  using failure::failure;
+};
+
 // A feature map holds a NaN or an infinity. Thrown before any state is changed.
 class non_finite_error : public failure {
  public:

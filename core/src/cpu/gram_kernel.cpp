@@ -5,8 +5,8 @@
 // Accumulates in  fp32 over at most 384 pixels, then fp64: less error than one naive fp32 sum
 // Order           pixels ascending, fixed by the tile alone
 // Needs           nothing of alignment; the instruction set is chosen at run time
-// Measured        docs/decisions/0002, bench/torch/similarity_bench.cpp: 110-114 GFLOP/s of 118 on one Zen 4 core; AVX2, one Zen 3 core:
-//                 sirfp bench --only moments --threads 1
+// Measured        docs/decisions/0002, bench/torch/similarity_bench.cpp: 110-114 GFLOP/s of 118 on one Zen 4 core; AVX2 on two
+//                 busy Zen 3 cores 64-94 of 132 at C >= 256, packing included (sirfp bench --only moments)
 #include "gram_kernel.hpp"
 
 #include <algorithm>

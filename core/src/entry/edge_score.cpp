@@ -33,6 +33,7 @@ void merge(const context& ctx, edge_state& state, const edge_state& other) {
   check_state(ctx, other, other.channels);
   check_state(ctx, state, other.channels);
   if (state.channels == 0) state = {other.channels, 0, buffer(ctx.memory, other.channels)};
+  entry::prepare_notes(ctx, state.notes);  // may be out of memory, and then nothing has been added
   ctx.backend->combine(ctx, state.sum, 1.0, other.sum, 1.0);
   entry::merge_notes(ctx, state.notes, other.notes, state.images);
   state.images += other.images;

@@ -61,6 +61,7 @@ void accumulate_similarity(const context& ctx, const feature_view& features, con
     return;
   }
   if (state.channels == 0) state = zero_state(ctx, features.channels, options.mode);
+  entry::prepare_notes(ctx, state.notes);  // may be out of memory, and then nothing has been added
   const double share = (1 - options.ema_rate) / static_cast<double>(features.images);
   ctx.backend->combine(ctx, state.matrix, options.ema_rate, batch.matrix, share);
   entry::merge_notes(ctx, state.notes, batch.notes, state.images);
@@ -74,6 +75,7 @@ void merge(const context& ctx, similarity_state& state, const similarity_state& 
   check_state(ctx, other, other.channels, other.mode);
   check_state(ctx, state, other.channels, other.mode);
   if (state.channels == 0) state = zero_state(ctx, other.channels, other.mode);
+  entry::prepare_notes(ctx, state.notes);
   ctx.backend->combine(ctx, state.matrix, 1.0, other.matrix, 1.0);
   entry::merge_notes(ctx, state.notes, other.notes, state.images);
   state.images += other.images;

@@ -22,7 +22,7 @@ cusolverDnHandle_t on_stream(void* handle, void* stream) {
   return solver;
 }
 
-// Doubles of the library's own; the second function's report comes behind them, where nobody reads it.
+// Doubles of the library's own; the reports of the second and third function come behind them, where nobody reads them.
 int library_doubles(cusolverDnHandle_t solver, int n) {
   int factor = 0;
   int inverse = 0;
@@ -57,6 +57,14 @@ void dense_solver::invert_from_cholesky(double* factor, std::int64_t n, double* 
   const int doubles = library_doubles(solver, rows);
   check(cusolverDnDpotri(solver, lower, rows, factor, rows, workspace, doubles, reinterpret_cast<int*>(workspace + doubles)),
         "cusolverDnDpotri");
+}
+
+void dense_solver::solve_from_cholesky(const double* factor, std::int64_t n, double* rows, std::int64_t count, double* workspace,
+                                       void* stream) const {
+  auto* const solver = on_stream(handle_, stream);
+  const int side = static_cast<int>(n);
+  auto* const report = reinterpret_cast<int*>(workspace + library_doubles(solver, side));
+  check(cusolverDnDpotrs(solver, lower, side, static_cast<int>(count), factor, side, rows, side, report), "cusolverDnDpotrs");
 }
 
 }  // namespace sirfp::device

@@ -43,4 +43,16 @@ void matrix_multiplier::multiply_by_transposes(const matrix_batch& batch, float*
                "cublasGemmStridedBatchedEx");
 }
 
+// By columns: product^T = right^T left^T.
+void matrix_multiplier::multiply(const matrix_pair& pair, double* product, void* stream) const {
+  const std::lock_guard lock(mutex_);
+  const auto handle = static_cast<cublasHandle_t>(handle_);
+  check_cublas(cublasSetStream(handle, static_cast<cudaStream_t>(stream)), "cublasSetStream");
+  const double one = 1;
+  const double zero = 0;
+  check_cublas(cublasDgemm_64(handle, CUBLAS_OP_N, CUBLAS_OP_N, pair.columns, pair.rows, pair.inner, &one, pair.right, pair.columns,
+                              pair.left, pair.inner, &zero, product, pair.columns),
+               "cublasDgemm");
+}
+
 }  // namespace sirfp::device

@@ -21,6 +21,15 @@ struct matrix_batch {
   std::int64_t stride = 0;     // from a matrix to the next
 };
 
+// Row-major and dense: left [rows x inner], right [inner x columns].
+struct matrix_pair {
+  const double* left = nullptr;
+  const double* right = nullptr;
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::int64_t inner = 0;
+};
+
 // Holds the library's handle on the device that is current when it is made.
 class matrix_multiplier {
  public:
@@ -30,6 +39,8 @@ class matrix_multiplier {
   matrix_multiplier& operator=(const matrix_multiplier&) = delete;
   // squares[n] = X_n X_n^T, full and dense, [rows, rows]; products and sums in fp32. Waits for nothing. Any thread may call it.
   void multiply_by_transposes(const matrix_batch& batch, float* squares, void* stream) const;
+  // product = left right, [rows x columns], in fp64. Likewise.
+  void multiply(const matrix_pair& pair, double* product, void* stream) const;
 
  private:
   void* handle_ = nullptr;

@@ -39,11 +39,10 @@ struct memory_bytes {
 };
 memory_bytes memory();  // of the current device
 
-// Whoever can do with less may try again.
-class out_of_memory : public failure {
+class out_of_memory : public sirfp::out_of_memory {
  public:
   out_of_memory(std::size_t asked_for, const memory_bytes& left)
-      : failure(text("out of device memory: ", asked_for, " bytes asked for, ", left.free, " of ", left.total, " free")),
+      : sirfp::out_of_memory(text("out of device memory: ", asked_for, " bytes asked for, ", left.free, " of ", left.total, " free")),
         asked(asked_for),
         free(left.free) {}
   std::size_t asked;

@@ -20,9 +20,10 @@ struct compensated_weights {
   std::vector<std::string> notes;                   // consumers that could not be compensated, and why (a weight shared between sites)
 };
 
-// Least squares or constant absorption at every consumer site with removed channels (METHOD 7).
-compensated_weights compensate(const network& net, const captured_network& captured, const channel_graph& graph, const channel_mask& mask,
-                               const std::map<std::string, moments_state>& sites, compensation how, double lambda = 1e-3);
+// Least squares or constant absorption at every consumer site with removed channels (METHOD 7), computed where `ctx` does.
+compensated_weights compensate(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph,
+                               const channel_mask& mask, const std::map<std::string, moments_state>& sites, compensation how,
+                               double lambda = 1e-3);
 
 // safetensors; returns the file's hash.
 std::string save_weights(const compensated_weights& weights, const std::filesystem::path& path);

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "sirfp/context.hpp"
+#include "sirfp/expects.hpp"
 
 namespace sirfp::adapter {
 
@@ -16,8 +17,25 @@ namespace sirfp::adapter {
 // CUDA in this Torch, a driver, a GPU of that number.
 context context_on(c10::Device device, std::shared_ptr<executor> threads, bool exact = false);
 
+// Torch's current stream there, as a cudaStream_t; null on the host.
+void* current_stream(c10::Device device);
+
 // Waits for whatever was put on the device's current stream; does nothing on the host.
 void wait_sync(c10::Device device);
+
+// What Torch's allocator holds for tensors to come goes back to the driver, where the engine's own memory is taken from; false on the host.
+bool release_cached(c10::Device device);
+
+// work(), and once more where memory runs out but Torch held some back. What it has begun must not hurt the second time.
+template <class Work>
+auto with_cache_released(c10::Device device, const Work& work) {
+  try {
+    return work();
+  } catch (const out_of_memory&) {
+    if (!release_cached(device)) throw;
+  }
+  return work();
+}
 
 // The tensor on the device, or itself where it lies there. The host does not wait, and may free its (pageable) tensor at once.
 at::Tensor sent_to(c10::Device device, const at::Tensor& tensor);

@@ -29,8 +29,9 @@ struct sensitivity_options {
 // Cuts each curve's group alone to the given widths, with least-squares compensation, and measures what the network's output loses:
 //   sum (y_cut - y)^2 / sum (y - mean y)^2     over all elements of all batches,
 // y the output before a final interpolation, softmax or argmax. Partial forward passes: each starts at the group's first consumer.
-std::vector<sensitivity_curve> measure_sensitivity(const network& net, const captured_network& captured, const channel_graph& graph,
-                                                   std::span<const removal_curve> curves, const std::map<std::string, moments_state>& sites,
+std::vector<sensitivity_curve> measure_sensitivity(const context& ctx, const network& net, const captured_network& captured,
+                                                   const channel_graph& graph, std::span<const removal_curve> curves,
+                                                   const std::map<std::string, moments_state>& sites,
                                                    const std::vector<at::Tensor>& batches, const sensitivity_options& options);
 
 struct refit_options {

@@ -16,7 +16,7 @@
 namespace sirfp::adapter {
 
 // Loaded, in eval mode, on the host, floating parameters and constants widened to float32 (`stored` remembers what they were). Passes run
-// where `place` says, on copies there, so that what is computed from the weights, and every file, does not depend on the device.
+// where `place` says, on copies there; what is computed from the weights is computed here, but for compensations, and files are the host's.
 // `graph` is the network's forward, inlined, constant loops unrolled, dead code removed; the module itself is never changed.
 struct network {
   torch::jit::Module module;
@@ -53,9 +53,9 @@ class runner {
   ~runner();
   // One forward pass in inference mode, on the network's device, wherever the input comes from; does not wait for a GPU.
   // Returns the network's output value. Throws failure with operator and place when one fails, or when the graph holds what cannot be run
-  // node by node (assignments to attributes, calls of code that is
-  // not TorchScript).
+  // node by node (assignments to attributes, calls of code that is not TorchScript).
   c10::IValue operator()(const at::Tensor& input, run_listener* listener = nullptr) const;
+  c10::Device device() const noexcept;  // where it runs
 
  private:
   std::unique_ptr<const struct program> program_;

@@ -48,10 +48,14 @@ class observer {
   observer(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph, observe_options options);
   // One batch [N, C, H, W] named image by image. Either all of it is counted in `state` or, when it throws, nothing is. Counting image
   // names is the caller's. Throws bad_feature_error (layer or site, operator, image).
-  // On a GPU it waits for nothing: its state grows on the device, expect_sound_sync throws, and a state is of no use after either does.
+  // A batch that does not fit a device's memory is counted in parts of half the size, and so are those that come after it; the last bits
+  // then depend on how much memory was free. One thread at a time. On a GPU it waits for nothing: its state grows on the device,
+  // expect_sound_sync throws, and a state is of no use after either does.
   void add(const at::Tensor& batch, const std::vector<std::string>& names, calibration_state& state) const;
   // Waits for the device and throws the bad_feature_error that the CPU would have thrown first. Nothing to do on the host.
   void expect_sound_sync(const calibration_state& state) const;
+  // Images that have turned out to fit at once; 0: whatever came did.
+  std::int64_t images_at_once() const noexcept { return images_at_once_; }
 
  private:
   friend class batch_observation;
@@ -60,6 +64,8 @@ class observer {
     std::size_t input = 0;  // which input of the node
   };
   void check_state(const calibration_state& state) const;
+  void count_in_parts(const at::Tensor& batch, const std::vector<std::string>& names, const std::map<std::string, int>& already,
+                      const calibration_state& so_far, calibration_state& sums) const;
 
   context ctx_;
   const captured_network& captured_;
@@ -67,6 +73,7 @@ class observer {
   observe_options options_;
   bool deferred_;  // the backend notes bad input instead of throwing it
   runner run_;
+  mutable std::int64_t images_at_once_ = 0;
   std::unordered_map<const torch::jit::Node*, std::vector<std::size_t>> layers_;  // observed behind a node: indices into graph.layers
   std::unordered_map<const torch::jit::Node*, std::vector<reading>> sites_;       // read before a node
 };
