@@ -1,6 +1,6 @@
 // Vectors of 16 floats and their halves and quarters. A kernel is written once, as an always-inline template over the widest vector that a
-// target has, and instantiated in functions of each target; vectors never cross a call (hence -Wno-psabi). g++ takes wider ones too, but keeps
-// what lives from one turn of a loop to the next in memory, which costs a factor of five.
+// target has, and instantiated in functions of each target; vectors never cross a call (hence -Wno-psabi). g++ takes wider ones too, but
+// keeps what lives from one turn of a loop to the next in memory, which costs a factor of five.
 #pragma once
 
 #include <cstdint>
