@@ -186,7 +186,10 @@ def main() -> int:
     parser.add_argument("--programs", type=pathlib.Path, help="a folder of programs that are built already; nothing is built here")
     args = parser.parse_args()
     gpu_node.gpu()
-    gpu_node.require_tools()
+    if args.programs and not args.programs.is_dir():
+        gpu_node.stop(f"--programs {args.programs}: no such folder")
+    if not args.programs:
+        gpu_node.require_tools()
     LOGS.mkdir(parents=True, exist_ok=True)
     bundle = gpu_node.unpack_bundle(BUILD / "packages")
     run = Run(args.results, args.minutes)
