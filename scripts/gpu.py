@@ -42,6 +42,7 @@ class Run:
     def __init__(self, results: pathlib.Path, minutes: float):
         self.began = time.monotonic()
         self.end = self.began + 60 * minutes
+        self.seconds = 0.0  # of the last step
         now = datetime.datetime.now()
         self.found: dict = {"date": f"{now:%Y-%m-%d %H:%M}", **gpu_node.facts(), "steps": [], "tests": {}, "benchmarks": {}}
         device = re.sub(r"[^a-z0-9]+", "-", self.found["gpu"]["name"].lower()).strip("-")
@@ -72,7 +73,7 @@ class Run:
                 status, why = 1, f"stopped after {max(left, 1):.0f} s"
             except OSError as error:
                 status, why = 1, str(error)
-        seconds = time.monotonic() - began
+        self.seconds = seconds = time.monotonic() - began
         passed = status == 0
         self.found["steps"].append({"name": name, "seconds": round(seconds, 1), "passed": passed} | ({} if passed else {"why": why}))
         self.write()

@@ -1,5 +1,6 @@
 """The program's part of `make gpu`: its own benchmark, a small trained network pruned and verified, a large one observed and pruned."""
 
+import importlib.util
 import json
 import pathlib
 import re
@@ -40,11 +41,9 @@ def small_network(run, program: pathlib.Path, folder: pathlib.Path, one: list) -
     run.step("sirfp verify", [program, "verify", network, slim, plan, "--limit", "8", *one], 60)
 
 
-def seconds_of(run, name: str) -> float:
-    return next(step["seconds"] for step in reversed(run.found["steps"]) if step["name"] == name)
-
-
 def large_network(run, program: pathlib.Path, folder: pathlib.Path, one: list, with_prune: bool) -> None:
+    if importlib.util.find_spec("torchvision") is None:
+        return run.skip("a large network", "no torchvision to make it with")
     network = folder / "large.pt"
     if not run.step("a large network", [sys.executable, machine.ROOT / "scripts/gpu_network.py", network, "--size", LARGE_SIZE], 90):
         return
@@ -57,7 +56,7 @@ def large_network(run, program: pathlib.Path, folder: pathlib.Path, one: list, w
             command = [program, "observe", network, "-o", folder / "large.state", "--no-sensitivity", "--limit", str(images)]
             if not run.step(name, [*command, "--size", LARGE_SIZE, "--dtype", dtype, *one], 90):
                 break
-            taken[images] = seconds_of(run, name)
+            taken[images] = run.seconds
         if len(taken) == 2:
             large[f"observe_{dtype}_ms"] = 1e3 * (taken[MANY] - taken[FEW]) / (MANY - FEW)
     if with_prune:

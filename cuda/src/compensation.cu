@@ -2,9 +2,8 @@
 //                   bias that goes with it, and W[:, K] += what was folded
 // Tile              a warp a row, or a thread an element; the grid goes round
 // Shared/registers  none / docs/performance/registers.md
-// Traffic           every operand read once, every result written once, but in pieces: a packed triangle by single values left of the
-// diagonal,
-//                   and with several taps the rows of `taken` and `folded` with strides of removed and kept
+// Traffic           every operand read once, every result written once; not in whole sectors where a packed triangle is read left of the
+//                   diagonal, nor in the rows of `taken` and `folded` where a weight has several taps
 // Accumulates in    fp64
 // Order             a row's sum in a fixed order of lanes
 // Needs             sm_80

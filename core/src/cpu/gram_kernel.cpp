@@ -6,7 +6,7 @@
 // Order           pixels ascending, fixed by the tile alone
 // Needs           nothing of alignment; the instruction set is chosen at run time
 // Measured        docs/decisions/0002, bench/torch/similarity_bench.cpp: 110-114 GFLOP/s of 118 on one Zen 4 core; AVX2 on two
-//                 busy Zen 3 cores 64-94 of 132 at C >= 256, packing included (sirfp bench --only moments)
+//                 busy Zen 3 cores 56-94 of 132 at C >= 256, packing included (sirfp bench --only moments)
 #include "gram_kernel.hpp"
 
 #include <algorithm>
