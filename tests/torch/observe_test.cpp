@@ -86,6 +86,25 @@ TEST(observe, a_batch_that_does_not_fit_is_counted_in_parts) {
     }
 }
 
+// The second attempt must not see what the first one wrote.
+TEST(observe, a_parted_batch_is_as_it_came_although_the_network_writes_to_it) {
+  const observed_network all, writing;
+  torch::jit::Node* first = *writing.net.graph->nodes().begin();
+  while (first->kind() != at::aten::conv2d) first = first->next();
+  {
+    const torch::jit::WithInsertPoint here(first);
+    first->replaceInput(0, writing.net.graph->insert(at::aten::mul_, {first->input(0), 2.0}));
+  }
+  limit_memory(writing, 1);
+  calibration_state expected, got;
+  all.observer().add(2 * batch_of(2, 1), two_names, expected);
+  writing.observer().add(batch_of(2, 1), two_names, got);
+  for (const auto& [name, site] : expected.sites) {
+    const double variance = moments_sync(site).covariance.front();
+    EXPECT_NEAR(moments_sync(got.sites.at(name)).covariance.front(), variance, 1e-5 * variance) << name;  // fp32, in another order
+  }
+}
+
 TEST(observe, an_image_that_does_not_fit_is_an_error_and_leaves_nothing) {
   const observed_network all;
   limit_memory(all, 0);
