@@ -3,6 +3,8 @@
 
 #include <torch/script.h>
 
+#include <stdexcept>
+
 #include "observed_network.hpp"
 
 TORCH_LIBRARY(sirfp_limited_memory, library) {
@@ -14,13 +16,17 @@ TORCH_LIBRARY(sirfp_limited_memory, library) {
 
 namespace sirfp::test {
 
-// In front of the last convolution, so that what comes before it has been counted when memory runs out.
-inline void limit_memory(const observed_network& all, std::int64_t images) {
-  torch::jit::Node* last = nullptr;
+inline torch::jit::Node* convolution(const observed_network& all, int which) {
   for (torch::jit::Node* node : all.net.graph->nodes())
-    if (node->kind() == at::aten::conv2d) last = node;
-  const torch::jit::WithInsertPoint here(last);
-  last->replaceInput(0, all.net.graph->insert(c10::Symbol::fromQualString("sirfp_limited_memory::at_most"), {last->input(0), images}));
+    if (node->kind() == at::aten::conv2d && which-- == 0) return node;
+  throw std::runtime_error("no such convolution");
+}
+
+// In front of the second convolution, so that memory runs out when one layer has been counted and others are to come.
+inline void limit_memory(const observed_network& all, std::int64_t images) {
+  torch::jit::Node* const second = convolution(all, 1);
+  const torch::jit::WithInsertPoint here(second);
+  second->replaceInput(0, all.net.graph->insert(c10::Symbol::fromQualString("sirfp_limited_memory::at_most"), {second->input(0), images}));
 }
 
 }  // namespace sirfp::test

@@ -89,9 +89,8 @@ TEST(observe, a_batch_that_does_not_fit_is_counted_in_parts) {
 // The second attempt must not see what the first one wrote.
 TEST(observe, a_parted_batch_is_as_it_came_although_the_network_writes_to_it) {
   const observed_network all, writing;
-  torch::jit::Node* first = *writing.net.graph->nodes().begin();
-  while (first->kind() != at::aten::conv2d) first = first->next();
   {
+    torch::jit::Node* const first = convolution(writing, 0);
     const torch::jit::WithInsertPoint here(first);
     first->replaceInput(0, writing.net.graph->insert(at::aten::mul_, {first->input(0), 2.0}));
   }
