@@ -1,6 +1,7 @@
-"""Trains a pruned network on: `python finetune.py SLIM.pt DATA OUT.pt [--epochs 3]`. Plain PyTorch; SLIM.pt is what sirfp wrote.
+"""Trains a pruned network on: `python finetune.py SLIM.pt DATA OUT.pt [--epochs 3] [--device cuda]`. Plain PyTorch.
 
-SLIM.pt is a pruned DeepLabV3+-R18 of examples/deeplabv3plus_camvid (any width), DATA the CamVid folder that its train.py describes.
+SLIM.pt is what sirfp wrote for a DeepLabV3+-R18 of examples/deeplabv3plus_camvid (any width), DATA the CamVid folder that its train.py
+describes.
 After every epoch OUT.pt.partial is left, from which a second run goes on. For a network of your own, `slim_module` is the part to take:
 it gives your module the shapes and values of the pruned one.
 """
@@ -19,7 +20,7 @@ from torch import nn
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "deeplabv3plus_camvid"))
 from deeplabv3plus import DeepLabV3Plus
-from train import CLASSES, MEAN, STD, VOID, augmented, load, mean_iou
+from train import CLASSES, MEAN, STD, VOID, augmented, autocast, load, mean_iou
 
 BATCH = 8
 
@@ -61,10 +62,10 @@ class Training:
     """The recipe of deeplabv3plus_camvid/train.py, from where the pruned network stands."""
 
     def __init__(self, net, images, labels, args):
-        self.net, self.images, self.labels, self.epochs = net, images, labels, args.epochs
+        self.net, self.images, self.labels, self.epochs, self.device = net, images, labels, args.epochs, args.device
         slim = hashlib.sha256(args.slim.read_bytes()).hexdigest()[:12]
         self.run = {"slim": slim, "epochs": args.epochs, "rate": args.rate, "seed": args.seed}
-        self.weight = class_weights(labels)
+        self.weight = class_weights(labels).to(self.device)
         self.batches = len(images) // BATCH
         self.optimiser = torch.optim.AdamW(net.parameters(), weight_decay=2e-2)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -90,9 +91,9 @@ class Training:
 
     def step(self, chosen: list[int]) -> float:
         pairs = [augmented(self.images[i], self.labels[i]) for i in chosen]
-        x = ((torch.cat([p[0] for p in pairs]) - MEAN) / STD).contiguous(memory_format=torch.channels_last)
-        y = torch.cat([p[1] for p in pairs])
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        x = ((torch.cat([p[0] for p in pairs]) - MEAN) / STD).to(self.device, memory_format=torch.channels_last)
+        y = torch.cat([p[1] for p in pairs]).to(self.device)
+        with autocast(self.device.type):
             out = self.net(x)
         loss = F.cross_entropy(out.float(), y, weight=self.weight, ignore_index=VOID, label_smoothing=0.05)
         self.optimiser.zero_grad(set_to_none=True)
@@ -124,12 +125,13 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rate", type=float, default=4e-4, help="largest learning rate of the one cycle")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", type=torch.device, default="cpu")
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     random.seed(args.seed)
     torch.set_flush_denormal(True)
     pruned = torch.jit.load(args.slim, map_location="cpu")
-    net = slim_module(DeepLabV3Plus("r18"), pruned).to(memory_format=torch.channels_last)
+    net = slim_module(DeepLabV3Plus("r18"), pruned).to(args.device, memory_format=torch.channels_last)
     validation = load(args.data, "val")
     before = mean_iou(net, *validation)
     training = Training(net, *load(args.data, "train"), args)
@@ -142,7 +144,7 @@ def main() -> int:
         training.checkpoint(partial)
     after = mean_iou(net, *validation)
     written = args.out.with_name(args.out.name + ".new")
-    torch.jit.trace(net.eval(), torch.rand(1, 3, *validation[0].shape[-2:])).save(str(written))
+    torch.jit.trace(net.eval().cpu(), torch.rand(1, 3, *validation[0].shape[-2:])).save(str(written))
     os.replace(written, args.out)
     partial.unlink(missing_ok=True)
     print(f"validation mIoU {100 * before:.2f} before, {100 * after:.2f} after {args.epochs} epochs")

@@ -7,13 +7,18 @@ that was interrupted is all that is lost.
 import argparse
 import hashlib
 import json
+import pathlib
 import subprocess
 import sys
 import time
 
 import machine
+import torch
 from camvid import NETWORKS, PRESETS, ROOT, Study, shared
 from program import PROGRAM, sirfp
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "examples" / "deeplabv3plus_camvid"))
+from train import autocast
 
 WORK = ROOT / "build" / "finetune"
 PAGE = ROOT / "docs" / "results" / "finetune.md"
@@ -44,14 +49,19 @@ def row(study: Study, preset: str, fraction: float, epochs: int) -> dict:
     return answer
 
 
+def precision() -> str:
+    with autocast():
+        return "bf16 autocast" if torch.is_autocast_enabled("cpu") else "fp32, as this CPU has no fast bf16"
+
+
 def write_page(rows: dict, epochs: int) -> None:
     lines = [
         "# Training on after pruning",
         "",
         f"Made by `make finetune` ({machine.line()}).",
         f"DeepLabV3+-R18 on CamVid, pruned with 32 training images, then {epochs} epochs of `examples/finetune.py`: the recipe of",
-        "`examples/deeplabv3plus_camvid/train.py` (crops of 240x320, batch 8, AdamW, one cycle up to 4e-4, bf16 autocast). mIoU on the 101",
-        "validation images at full size. One network, one seed: differences under 1.5 points mean nothing.",
+        f"`examples/deeplabv3plus_camvid/train.py` (crops of 240x320, batch 8, AdamW, one cycle up to 4e-4; {precision()}).",
+        "mIoU on the 101 validation images at full size. One network, one seed: differences under 1.5 points mean nothing.",
         "",
         "| preset | FLOPs left | mIoU pruned | mIoU trained on | minutes of training |",
         "|---|---|---|---|---|",
