@@ -104,7 +104,7 @@ struct study {
 
 study study_of(const session& opened, const calibration_state& state, const selection& chosen) {
   study made;
-  made.sites = adapter::joint_sites(opened.net, opened.captured, opened.graph, state.sites);
+  made.sites = adapter::joint_sites(opened.context, opened.net, opened.captured, opened.graph, state.sites);
   if (chosen.by == criterion::joint) {
     made.curves = rank_joint(opened.context, opened.graph, made.sites);
     made.ranking = ranking_of(opened.graph, made.curves);

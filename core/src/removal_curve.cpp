@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "sirfp/expects.hpp"
-#include "sirfp/packed.hpp"
 #include "sirfp/schur_elimination.hpp"
 
 namespace sirfp {
@@ -19,12 +18,11 @@ class numbered_sites {
       for (const channel_ref c : site.site->layout) channels.push_back(number(c));
       if (std::all_of(channels.begin(), channels.end(), [](std::int32_t c) { return c < 0; })) continue;
       const auto n = static_cast<std::int64_t>(channels.size());
-      SIRFP_EXPECTS(
-          static_cast<std::int64_t>(site.covariance.size()) == packed_size(n) && static_cast<std::int64_t>(site.metric.size()) == n * n,
-          "site ", site.site->name, ": ", n, " positions with ", site.covariance.size(), " covariances and ", site.metric.size(),
-          " metric entries");
-      covariances_.push_back(unpack(site.covariance, n));
-      metrics_.push_back(site.metric.data());
+      const site_matrices& of = site.matrices;
+      SIRFP_EXPECTS(of.covariance.size() == n * n && of.metric.size() == n * n && of.covariance.space() == of.metric.space(), "site ",
+                    site.site->name, ": ", n, " positions with ", of.covariance.size(), " covariances and ", of.metric.size(),
+                    " metric entries, expected ", n * n, " of both in one memory");
+      matrices_.push_back(&of);
       channels_.push_back(std::move(channels));
     }
   }
@@ -32,13 +30,13 @@ class numbered_sites {
   std::vector<schur_site> views() const {
     std::vector<schur_site> all;
     for (std::size_t s = 0; s < channels_.size(); ++s)
-      all.push_back({static_cast<std::int64_t>(channels_[s].size()), covariances_[s].data(), metrics_[s], channels_[s]});
+      all.push_back({static_cast<std::int64_t>(channels_[s].size()), matrices_[s]->covariance.data(), matrices_[s]->metric.data(),
+                     channels_[s], matrices_[s]->covariance.space()});
     return all;
   }
 
  private:
-  std::vector<std::vector<double>> covariances_;
-  std::vector<const double*> metrics_;
+  std::vector<const site_matrices*> matrices_;
   std::vector<std::vector<std::int32_t>> channels_;
 };
 

@@ -3,6 +3,8 @@
 
 #include <cmath>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "sirfp/schur_elimination.hpp"
 
@@ -14,17 +16,23 @@ struct schur_scale {
   double mean_diagonal = 0;  // after the division; 0: the covariance is zero and nothing costs anything
 };
 
-inline schur_scale scale_of(const schur_site& site) {
-  const auto n = static_cast<double>(site.positions);
-  const auto variance = [&](std::int64_t i) { return site.covariance[i * site.positions + i]; };
+inline schur_scale scale_of(std::span<const double> variances) {
+  const auto n = static_cast<double>(variances.size());
   double mean = 0;
-  for (std::int64_t i = 0; i < site.positions; ++i) mean += variance(i) / n;
+  for (const double variance : variances) mean += variance / n;
   if (!(mean > 0)) return {};
   int exponent = 0;
   std::frexp(mean, &exponent);
   schur_scale scale{std::ldexp(1.0, exponent / 2), std::ldexp(1.0, exponent - exponent / 2)};
-  for (std::int64_t i = 0; i < site.positions; ++i) scale.mean_diagonal += variance(i) / scale.unit / scale.rest / n;
+  for (const double variance : variances) scale.mean_diagonal += variance / scale.unit / scale.rest / n;
   return scale;
+}
+
+// Of a site on the host.
+inline std::vector<double> variances_of(const schur_site& site) {
+  std::vector<double> found;
+  for (std::int64_t i = 0; i < site.positions; ++i) found.push_back(site.covariance[i * site.positions + i]);
+  return found;
 }
 
 }  // namespace sirfp

@@ -1,4 +1,5 @@
-// The host's part of the joint elimination: sites to the device one by one, their inverses, the one long launch, results back.
+// The host's part of the joint elimination: variances to the host, where it is decided how much is added to them; sites that lie on the
+// host to the device one by one; their inverses, the one long launch, results back.
 #include "sirfp/schur_elimination.hpp"
 
 #include <algorithm>
@@ -22,7 +23,8 @@ schur_plan plan_of(const schur_layout& layout, std::span<const schur_site> sites
   std::int64_t largest = 0;
   for (const schur_site_layout& site : layout.sites) {
     const std::int64_t positions = sites[site.index].positions;
-    extents.push_back({positions, static_cast<std::int64_t>(site.position.size()), site.capacity});
+    extents.push_back(
+        {positions, static_cast<std::int64_t>(site.position.size()), site.capacity, sites[site.index].space == memory_space::host});
     largest = std::max(largest, positions);
   }
   schur_size size{extents};
@@ -34,10 +36,46 @@ schur_plan plan_of(const schur_layout& layout, std::span<const schur_site> sites
   return plan_schur(size, facts);
 }
 
+void expect_diagonal(std::span<const double> values, const char* name, std::size_t site) {
+  for (std::size_t i = 0; i < values.size(); ++i)
+    SIRFP_EXPECTS(std::isfinite(values[i]) && values[i] >= 0, "site ", site, ": ", name, " (", i, ", ", i, ") is ", values[i],
+                  ", expected a finite number, not negative");
+}
+
+// The diagonal of every site's covariance. Of what lies on the device, where no entry function has looked, both are checked. Waits once.
+std::vector<std::vector<double>> variances_sync(std::span<const schur_site> sites, const device_facts& facts, void* stream) {
+  std::int64_t resident = 0;
+  for (const schur_site& site : sites) resident += site.space == memory_space::host ? 0 : site.positions;
+  const device_array<double> diagonals(2 * resident, stream);
+  double* next = diagonals.data();
+  for (const schur_site& site : sites) {
+    if (site.space == memory_space::host || site.positions == 0) continue;
+    launch_schur_diagonals(facts, {site.covariance, site.metric, site.positions}, next, stream);
+    next += 2 * site.positions;
+  }
+  const std::vector<double> read = diagonals.to_host_sync();
+  std::span<const double> rest(read);
+  std::vector<std::vector<double>> variances;
+  for (std::size_t s = 0; s < sites.size(); ++s) {
+    if (sites[s].space == memory_space::host) {
+      variances.push_back(variances_of(sites[s]));
+      continue;
+    }
+    const auto n = static_cast<std::size_t>(sites[s].positions);
+    expect_diagonal(rest.first(n), "covariance", s);
+    expect_diagonal(rest.subspan(n, n), "metric", s);
+    variances.emplace_back(rest.begin(), rest.begin() + sites[s].positions);
+    rest = rest.subspan(2 * n);
+  }
+  return variances;
+}
+
 class joint_elimination {
  public:
-  joint_elimination(std::span<const schur_site> sites, schur_layout layout, schur_plan plan, const schur_options& options, void* stream)
+  joint_elimination(std::span<const schur_site> sites, std::span<const std::vector<double>> variances, schur_layout layout, schur_plan plan,
+                    const schur_options& options, void* stream)
       : sites_(sites),
+        variances_(variances),
         layout_(std::move(layout)),
         plan_(std::move(plan)),
         options_(options),
@@ -45,7 +83,7 @@ class joint_elimination {
         memory_(plan_.doubles, stream),
         failed_(static_cast<std::int64_t>(layout_.sites.size()), stream) {}
 
-  // P and M of every site. Waits once, and once more for every time that a covariance was too near to singular.
+  // P and M of every site, and the totals. Waits twice, and once more for every time that a covariance was too near to singular.
   void prepare_sync(const device::dense_solver& solver) {
     failed_.zero();
     for (std::size_t s = 0; s < layout_.sites.size(); ++s) {
@@ -54,6 +92,7 @@ class joint_elimination {
       used_.push_back(regularisation::first(given(s).positions, layout_.sites[s].scale.mean_diagonal, options_.lambda));
       prepare(s, solver);
     }
+    totals_ = totals_sync();
     for (;;) {
       const std::vector<std::int32_t> failed = failed_.to_host_sync();
       if (std::ranges::all_of(failed, [](std::int32_t f) { return f == 0; })) return;
@@ -69,12 +108,12 @@ class joint_elimination {
 
   schur_elimination eliminate_sync() {
     schur_elimination result;
-    result.total = totals_sync();
+    result.total = totals_;
     const std::int64_t channels = static_cast<std::int64_t>(layout_.gone.size());
     if (channels == 0) return result;
     const device_array<std::int32_t> order(channels, stream_);
     const device_array<std::int32_t> removals(1, stream_);
-    launch(result.total, order.data(), removals.data());
+    launch(order.data(), removals.data());
     const auto count = static_cast<std::size_t>(removals.to_host_sync().front());
     if (count == 0) return result;
     result.order = order.to_host_sync();
@@ -88,20 +127,25 @@ class joint_elimination {
   const schur_site& given(std::size_t s) const { return sites_[layout_.sites[s].index]; }
   double* at(std::int64_t offset) const { return memory_.data() + offset; }
 
+  schur_given_site on_device(const schur_site& site) const {
+    if (site.space != memory_space::host) return {site.covariance, site.metric, site.positions};
+    const auto bytes = static_cast<std::size_t>(site.positions * site.positions) * sizeof(double);
+    device::copy_to_device(at(plan_.covariance), site.covariance, bytes, stream_);
+    device::copy_to_device(at(plan_.given_metric), site.metric, bytes, stream_);
+    return {at(plan_.covariance), at(plan_.given_metric), site.positions};
+  }
+
   void prepare(std::size_t s, const device::dense_solver& solver) {
     const schur_site_layout& site = layout_.sites[s];
     const schur_slot& slot = plan_.slots[s];
-    const std::int64_t n = given(s).positions;
-    const auto bytes = static_cast<std::size_t>(n * n) * sizeof(double);
-    device::copy_to_device(at(plan_.covariance), given(s).covariance, bytes, stream_);
-    device::copy_to_device(at(plan_.given_metric), given(s).metric, bytes, stream_);
-    const schur_given_site on_device{at(plan_.covariance), at(plan_.given_metric), n};
-    launch_schur_fill(plan_.prepare, on_device, site.scale, used_[s], at(plan_.matrix), at(plan_.row_totals + first_row_[s]), stream_);
+    const schur_given_site matrices = on_device(given(s));
+    const std::int64_t n = matrices.n;
+    launch_schur_fill(plan_.prepare, matrices, site.scale, used_[s], at(plan_.matrix), at(plan_.row_totals + first_row_[s]), stream_);
     if (site.position.empty()) return;  // only its total is wanted
     solver.cholesky(at(plan_.matrix), n, at(plan_.solver), failed_.data() + s, stream_);
     solver.invert_from_cholesky(at(plan_.matrix), n, at(plan_.solver), stream_);
     const device_array<std::int32_t> position(std::span<const std::int32_t>(site.position), stream_);
-    launch_schur_gather(plan_.prepare, on_device, at(plan_.matrix), position.data(), static_cast<std::int64_t>(site.position.size()),
+    launch_schur_gather(plan_.prepare, matrices, at(plan_.matrix), position.data(), static_cast<std::int64_t>(site.position.size()),
                         at(slot.precision), at(slot.metric), stream_);
     copy_floors(s);
   }
@@ -110,13 +154,13 @@ class joint_elimination {
     const schur_site_layout& site = layout_.sites[s];
     std::vector<double> floors;
     for (const std::int64_t i : site.position) {
-      const double variance = given(s).covariance[i * (given(s).positions + 1)] / site.scale.unit / site.scale.rest;
+      const double variance = variances_[site.index][static_cast<std::size_t>(i)] / site.scale.unit / site.scale.rest;
       floors.push_back(1 / (variance + used_[s].added(variance)));
     }
     device::copy_to_device(at(plan_.slots[s].floor), floors.data(), floors.size() * sizeof(double), stream_);
   }
 
-  // tr(M Sigma) of every site, 0 where nothing varies.
+  // tr(M Sigma) of every site, 0 where nothing varies. Any number that is not finite makes it so.
   std::vector<double> totals_sync() const {
     std::vector<double> totals(sites_.size(), 0.0);
     if (row_count_ == 0) return totals;
@@ -125,31 +169,33 @@ class joint_elimination {
     auto row = rows.begin();
     for (const schur_site_layout& site : layout_.sites) {
       const auto end = row + sites_[site.index].positions;
-      totals[site.index] = std::max(0.0, std::accumulate(row, end, 0.0)) * site.scale.unit * site.scale.rest;
+      const double total = std::accumulate(row, end, 0.0);
+      SIRFP_EXPECTS(std::isfinite(total), "site ", site.index, ": tr(metric covariance) is ", total, ", expected finite numbers in both");
+      totals[site.index] = std::max(0.0, total) * site.scale.unit * site.scale.rest;
       row = end;
     }
     return totals;
   }
 
-  std::vector<schur_site_job> site_jobs(const std::vector<double>& totals, const std::int32_t* place_of) const {
+  std::vector<schur_site_job> site_jobs(const std::int32_t* place_of) const {
     std::vector<schur_site_job> jobs;
     for (std::size_t s = 0; s < layout_.sites.size(); ++s) {
       const schur_site_layout& site = layout_.sites[s];
       const schur_slot& slot = plan_.slots[s];
       const auto channels = static_cast<std::int32_t>(site.place_of.size());
       jobs.push_back({at(slot.precision), at(slot.metric), at(slot.root), at(slot.p), at(slot.v), at(slot.floor), place_of, site.scale.unit,
-                      site.scale.rest, totals[site.index], static_cast<std::int32_t>(site.position.size()),
+                      site.scale.rest, totals_[site.index], static_cast<std::int32_t>(site.position.size()),
                       static_cast<std::int32_t>(site.capacity), site.first_channel, channels});
       place_of += channels;
     }
     return jobs;
   }
 
-  void launch(const std::vector<double>& totals, std::int32_t* order, std::int32_t* removals) {
+  void launch(std::int32_t* order, std::int32_t* removals) {
     std::vector<std::int32_t> all_place_of;
     for (const schur_site_layout& site : layout_.sites) all_place_of.insert(all_place_of.end(), site.place_of.begin(), site.place_of.end());
     const device_array<std::int32_t> place_of(std::span<const std::int32_t>(all_place_of), stream_);
-    const device_array<schur_site_job> sites(site_jobs(totals, place_of.data()), stream_);
+    const device_array<schur_site_job> sites(site_jobs(place_of.data()), stream_);
     device_array<schur_panel> panels(static_cast<std::int64_t>(layout_.sites.size()), stream_);
     panels.zero();
     const device_array<std::int32_t> first_place(layout_.first_place, stream_);
@@ -185,6 +231,7 @@ class joint_elimination {
   }
 
   std::span<const schur_site> sites_;
+  std::span<const std::vector<double>> variances_;
   schur_layout layout_;
   schur_plan plan_;
   const schur_options& options_;
@@ -193,6 +240,7 @@ class joint_elimination {
   device_array<std::int32_t> failed_;
   std::vector<regularisation> used_;  // per site of the layout
   std::vector<std::int64_t> first_row_;
+  std::vector<double> totals_;  // of all sites
   std::int64_t row_count_ = 0;
 };
 
@@ -202,9 +250,10 @@ schur_elimination cuda_backend::eliminate_joint(const context& ctx, std::int64_t
                                                 const schur_options& options) const {
   const device::device_scope scope(device_);
   const cuda_libraries::held_solver solver = libraries_.solver();
-  schur_layout layout = lay_out_schur(channels, sites, options);
+  const std::vector<std::vector<double>> variances = variances_sync(sites, facts_, ctx.stream);
+  schur_layout layout = lay_out_schur(channels, sites, variances, options);
   schur_plan plan = plan_of(layout, sites, *solver, facts_);
-  joint_elimination elimination(sites, std::move(layout), std::move(plan), options, ctx.stream);
+  joint_elimination elimination(sites, variances, std::move(layout), std::move(plan), options, ctx.stream);
   elimination.prepare_sync(*solver);
   return elimination.eliminate_sync();
 }

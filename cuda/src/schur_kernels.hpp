@@ -5,6 +5,7 @@
 #include "device/launch.hpp"
 #include "schur_job.hpp"
 #include "schur_scale.hpp"
+#include "sirfp/device_facts.hpp"
 
 namespace sirfp {
 
@@ -15,6 +16,8 @@ struct schur_given_site {
   std::int64_t n;
 };
 
+// diagonals = those of Sigma and of M, [2 x n].
+void launch_schur_diagonals(const device_facts& facts, const schur_given_site& site, double* diagonals, void* stream);
 // matrix = Sigma / scale, regularised: the lower triangle; row_totals[i] = row i's share of tr(M Sigma) / scale.
 void launch_schur_fill(const device::launch_shape& shape, const schur_given_site& site, const schur_scale& scale,
                        const regularisation& added, double* matrix, double* row_totals, void* stream);

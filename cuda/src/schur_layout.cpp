@@ -83,13 +83,14 @@ schur_reach reach_of(const schur_layout& layout, std::int32_t channel) {
 
 }  // namespace
 
-schur_layout lay_out_schur(std::int64_t channels, std::span<const schur_site> sites, const schur_options& options) {
+schur_layout lay_out_schur(std::int64_t channels, std::span<const schur_site> sites, std::span<const std::vector<double>> variances,
+                           const schur_options& options) {
   schur_layout layout;
   layout.gone = never_going(channels, options);
   layout.turns = schur_turns(channels, options);
   std::vector<std::vector<schur_occurrence>> of_site;
   for (std::size_t s = 0; s < sites.size(); ++s) {
-    const schur_scale scale = scale_of(sites[s]);
+    const schur_scale scale = scale_of(variances[s]);
     if (!(scale.mean_diagonal > 0)) continue;
     of_site.push_back(going_occurrences(sites[s], layout.gone));
     layout.sites.push_back(site_layout(s, scale, of_site.back(), options.panel));

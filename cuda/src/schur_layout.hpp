@@ -32,6 +32,8 @@ struct schur_layout {
   std::int32_t lanes = 1;
 };
 
-schur_layout lay_out_schur(std::int64_t channels, std::span<const schur_site> sites, const schur_options& options);
+// `variances`: of every site, the diagonal of its covariance.
+schur_layout lay_out_schur(std::int64_t channels, std::span<const schur_site> sites, std::span<const std::vector<double>> variances,
+                           const schur_options& options);
 
 }  // namespace sirfp

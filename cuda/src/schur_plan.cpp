@@ -34,6 +34,7 @@ class reservation {
 void lay_out(schur_plan& plan, const schur_size& size) {
   reservation memory;
   std::int64_t largest = 0;
+  std::int64_t largest_on_host = 0;
   std::int64_t positions = 0;
   for (const schur_extent& site : size.sites) {
     schur_slot slot;
@@ -46,10 +47,11 @@ void lay_out(schur_plan& plan, const schur_size& size) {
     plan.slots.push_back(slot);
     positions += site.positions;
     largest = std::max(largest, site.positions);
+    if (site.on_host) largest_on_host = std::max(largest_on_host, site.positions);
   }
   plan.row_totals = memory.take(positions);
-  plan.covariance = memory.take(largest, largest);
-  plan.given_metric = memory.take(largest, largest);
+  plan.covariance = memory.take(largest_on_host, largest_on_host);
+  plan.given_metric = memory.take(largest_on_host, largest_on_host);
   plan.matrix = memory.take(largest, largest);
   plan.solver = memory.take(size.solver_doubles);
   plan.blocks = memory.take(size.block_doubles);

@@ -14,6 +14,7 @@ struct schur_extent {
   std::int64_t positions = 0;
   std::int64_t rows = 0;      // that removals can reach
   std::int64_t capacity = 0;  // columns of the panel
+  bool on_host = true;        // its matrices are copied to the device
 };
 
 // What the problem is made of, in plain numbers.
@@ -35,8 +36,9 @@ struct schur_slot {
 
 struct schur_plan {
   std::vector<schur_slot> slots;
-  std::int64_t row_totals = 0;                                            // [positions of all sites]
-  std::int64_t covariance = 0, given_metric = 0, matrix = 0, solver = 0;  // of one site at a time, while it is inverted
+  std::int64_t row_totals = 0;                    // [positions of all sites]
+  std::int64_t matrix = 0, solver = 0;            // of one site at a time, while it is inverted
+  std::int64_t covariance = 0, given_metric = 0;  // likewise, of one that lies on the host
   std::int64_t blocks = 0, place_costs = 0, costs = 0, removal_costs = 0;
   std::int64_t doubles = 0;  // of working memory
   device::launch_shape prepare;

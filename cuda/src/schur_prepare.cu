@@ -1,5 +1,5 @@
-// Computes          of one site: Sigma / scale + r, which dense_solver inverts, with the rows' shares of tr(M Sigma); then P and M at the
-//                   rows that removals can reach
+// Computes          of one site: the diagonals of Sigma and M, which the host looks at; Sigma / scale + r, which dense_solver inverts, with
+//                   the rows' shares of tr(M Sigma); then P and M at the rows that removals can reach
 // Tile              a warp a row, the grid goes round
 // Shared/registers  none / docs/performance/registers.md
 // Traffic           fill: 12 n^2 bytes (half of two matrices read, half of one written); gather: 16 rows^2
@@ -14,6 +14,7 @@
 #include "device/warp.cuh"
 #include "schur_kernels.hpp"
 #include "schur_tuning.hpp"
+#include "state_algebra_plan.hpp"
 
 namespace sirfp {
 namespace {
@@ -36,6 +37,13 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(prepare_threads)
   }
 }
 
+SIRFP_KERNEL schur_diagonals_kernel(schur_given_site site, double* diagonals) {
+  for (std::int64_t i = device::grid_thread(); i < site.n; i += device::grid_threads()) {
+    diagonals[i] = site.covariance[i * (site.n + 1)];
+    diagonals[site.n + i] = site.metric[i * (site.n + 1)];
+  }
+}
+
 SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(prepare_threads)
     schur_gather_kernel(schur_given_site site, const double* inverse, const std::int32_t* position, std::int64_t rows, double* precision,
                         double* metric) {
@@ -52,6 +60,10 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(prepare_threads)
 }
 
 }  // namespace
+
+void launch_schur_diagonals(const device_facts& facts, const schur_given_site& site, double* diagonals, void* stream) {
+  device::launch(plan_elementwise("schur_diagonals", site.n, facts), stream, schur_diagonals_kernel, site, diagonals);
+}
 
 void launch_schur_fill(const device::launch_shape& shape, const schur_given_site& site, const schur_scale& scale,
                        const regularisation& added, double* matrix, double* row_totals, void* stream) {

@@ -9,8 +9,10 @@
 
 #include "sirfp/expects.hpp"
 #include "sirfp/packed.hpp"
+#include "support/backends.hpp"
 #include "support/error_text.hpp"
 #include "support/joint_problem.hpp"
+#include "support/samples.hpp"
 
 namespace sirfp {
 namespace {
@@ -20,10 +22,13 @@ struct problem {
   std::vector<double> weight, gain, covariance;  // covariance: packed
 
   consumer_weight view() const { return {weight, outputs, inputs, taps, gain}; }
-  std::vector<double> metric() const {
-    std::vector<double> found(static_cast<std::size_t>(inputs * inputs), 0.0);
-    add_consumer_metric(view(), covariance, found);
-    return found;
+  site_matrices site(const context& ctx) const {
+    return site_matrices_sync(ctx, test::state_of(ctx, {inputs, 1, std::vector<double>(static_cast<std::size_t>(inputs)), covariance}));
+  }
+  std::vector<double> metric(const context& ctx = reference_context()) const {
+    site_matrices found = site(ctx);
+    add_consumer_metric(ctx, view(), found);
+    return found.metric.to_host_sync();
   }
   double at(std::int64_t o, std::int64_t i, std::int64_t t) const { return weight[static_cast<std::size_t>((o * inputs + i) * taps + t)]; }
   double sigma(std::int64_t i, std::int64_t j) const { return covariance[static_cast<std::size_t>(packed_index(i, j))]; }
@@ -84,12 +89,15 @@ TEST(consumer_metric, equals_the_definition) {
       for (const std::int64_t taps : {1, 2, 9})
         for (const bool norm : {false, true}) {
           const problem p = random_problem(++seed, outputs, inputs, taps, norm);
-          const std::vector<double> found = p.metric();
-          expect_near(found, by_definition(p), text("seed ", seed, ": ", outputs, " x ", inputs, " x ", taps, norm ? " with norm" : ""));
-          for (std::int64_t i = 0; i < inputs; ++i)
-            for (std::int64_t j = 0; j < i; ++j)
-              ASSERT_EQ(found[static_cast<std::size_t>(i * inputs + j)], found[static_cast<std::size_t>(j * inputs + i)])
-                  << "seed " << seed;
+          for (const test::named_context& backend : test::one_of_each_kind()) {
+            const std::vector<double> found = p.metric(backend.ctx);
+            const std::string where =
+                text("seed ", seed, ": ", outputs, " x ", inputs, " x ", taps, norm ? " with norm, " : ", ", backend.name);
+            expect_near(found, by_definition(p), where);
+            for (std::int64_t i = 0; i < inputs; ++i)
+              for (std::int64_t j = 0; j < i; ++j)
+                ASSERT_EQ(found[static_cast<std::size_t>(i * inputs + j)], found[static_cast<std::size_t>(j * inputs + i)]) << where;
+          }
         }
 }
 
@@ -108,10 +116,36 @@ TEST(consumer_metric, losing_everything_is_an_error_of_one) {
 
 TEST(consumer_metric, consumers_add_up) {
   const problem first = random_problem(5, 3, 6, 1, false), second = random_problem(6, 2, 6, 4, true);
-  std::vector<double> both = first.metric(), expected = first.metric();
-  add_consumer_metric(second.view(), second.covariance, both);
-  for (std::size_t k = 0; k < expected.size(); ++k) expected[k] += second.metric()[k];
-  expect_near(both, expected, "sum");
+  for (const test::named_context& backend : test::one_of_each_kind()) {
+    std::vector<double> expected = first.metric();
+    for (std::size_t k = 0; k < expected.size(); ++k) expected[k] += second.metric()[k];
+    site_matrices both = first.site(backend.ctx);
+    for (const problem* each : {&first, &second}) add_consumer_metric(backend.ctx, each->view(), both);
+    expect_near(both.metric.to_host_sync(), expected, backend.name);
+  }
+}
+
+// A weight that does not go to a device in one part.
+TEST(consumer_metric, of_a_large_weight) {
+  const problem p = random_problem(9, 80, 3, 37'000, true);
+  const std::vector<double> expected = p.metric();
+  for (const test::named_context& backend : test::one_of_each_kind()) {
+    const std::vector<double> found = p.metric(backend.ctx);
+    for (std::size_t k = 0; k < expected.size(); ++k) EXPECT_NEAR(found[k], expected[k], 1e-10 * expected[0]) << backend.name;
+  }
+}
+
+TEST(consumer_metric, the_covariance_is_that_of_the_moments) {
+  const problem p = random_problem(4, 1, 37, 1, false);
+  const moments site{37, 3, std::vector<double>(37), p.covariance};
+  for (const test::named_context& backend : test::one_of_each_kind())
+    for (const context& lies : {backend.ctx, reference_context()}) {
+      const moments_state state = test::state_of(lies, site);
+      const site_matrices found = site_matrices_sync(backend.ctx, state);
+      EXPECT_EQ(found.covariance.to_host_sync(), unpack(moments_sync(state).covariance, 37)) << backend.name;
+      EXPECT_EQ(found.metric.to_host_sync(), std::vector<double>(37 * 37, 0.0)) << backend.name;
+    }
+  EXPECT_THROW(site_matrices_sync(reference_context(), {}), invalid_argument);
 }
 
 TEST(consumer_metric, a_consumer_that_sees_nothing_adds_nothing) {
@@ -121,36 +155,47 @@ TEST(consumer_metric, a_consumer_that_sees_nothing_adds_nothing) {
   zero_gain.gain = {0, 0, 0};
   problem underflow = zero_weight;  // its square is denormal, the inverse of that infinite
   underflow.weight[0] = 1e-155;
-  for (const problem& p : {zero_weight, dead_site, zero_gain, underflow}) {
-    std::vector<double> metric(16, 0.25);
-    add_consumer_metric(p.view(), p.covariance, metric);
-    EXPECT_EQ(metric, std::vector<double>(16, 0.25));
-  }
+  for (const test::named_context& backend : test::one_of_each_kind())
+    for (const problem& p : {zero_weight, dead_site, zero_gain, underflow}) {
+      site_matrices site = p.site(backend.ctx);
+      site.metric = buffer::from_host(backend.ctx.memory, std::vector<double>(16, 0.25));
+      add_consumer_metric(backend.ctx, p.view(), site);
+      EXPECT_EQ(site.metric.to_host_sync(), std::vector<double>(16, 0.25)) << backend.name;
+    }
 }
 
 TEST(consumer_metric, empty_sizes) {
-  EXPECT_TRUE(random_problem(1, 3, 0, 1, false).metric().empty());
-  EXPECT_EQ(random_problem(1, 0, 2, 1, false).metric(), std::vector<double>(4, 0.0));
-  EXPECT_EQ(random_problem(1, 2, 2, 0, false).metric(), std::vector<double>(4, 0.0));
+  for (const test::named_context& backend : test::one_of_each_kind()) {
+    site_matrices nothing;
+    add_consumer_metric(backend.ctx, {{}, 3, 0, 1, {}}, nothing);
+    EXPECT_EQ(random_problem(1, 0, 2, 1, false).metric(backend.ctx), std::vector<double>(4, 0.0)) << backend.name;
+    EXPECT_EQ(random_problem(1, 2, 2, 0, false).metric(backend.ctx), std::vector<double>(4, 0.0)) << backend.name;
+  }
 }
 
 TEST(consumer_metric, bad_use_is_named) {
-  const auto refused = [](auto change, std::size_t metric_size = 12 * 12) {
+  const auto refused = [](auto change) {
     problem p = random_problem(8, 3, 12, 2, false);
-    change(p);
-    std::vector<double> metric(metric_size, 0.5);
-    const std::string what = test::error_text<invalid_argument>([&] { add_consumer_metric(p.view(), p.covariance, metric); });
-    EXPECT_EQ(metric, std::vector<double>(metric_size, 0.5)) << "changed before it was refused";
+    site_matrices site = p.site(reference_context());
+    change(p, site);
+    const std::string what = test::error_text<invalid_argument>([&] { add_consumer_metric(reference_context(), p.view(), site); });
+    EXPECT_EQ(site.metric.to_host_sync(), std::vector<double>(static_cast<std::size_t>(site.metric.size()), 0.0))
+        << "changed before it was refused";
     return what;
   };
-  SIRFP_EXPECT_HAS(refused([](problem& p) { p.weight[17] = std::nan(""); }), "consumer weight element 17 is not finite");
-  SIRFP_EXPECT_HAS(refused([](problem& p) { p.weight[71] = -std::numeric_limits<double>::infinity(); }), "element 71 is not finite");
-  SIRFP_EXPECT_HAS(refused([](problem& p) { p.weight.pop_back(); }), "consumer weight of 3 x 12 x 2 with 71 values");
-  SIRFP_EXPECT_HAS(refused([](problem& p) { p.taps = -2; }), "consumer weight of 3 x 12 x -2");
-  SIRFP_EXPECT_HAS(refused([](problem& p) { p.gain = {1, 2, std::numeric_limits<double>::infinity()}; }), "norm gain 2 is not finite");
-  SIRFP_EXPECT_HAS(refused([](problem& p) { p.gain = {1, 2}; }), "2 norm gains for 3 outputs");
-  SIRFP_EXPECT_HAS(refused([](problem& p) { p.covariance.push_back(0); }), "covariance of 79 entries for 12 channels");
-  SIRFP_EXPECT_HAS(refused([](problem&) {}, 143), "metric of 143 entries for 12 channels");
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const auto of_problem = [&](auto change) { return refused([&](problem& p, site_matrices&) { change(p); }); };
+  SIRFP_EXPECT_HAS(of_problem([](problem& p) { p.weight[17] = std::nan(""); }), "consumer weight element 17 is not finite");
+  SIRFP_EXPECT_HAS(of_problem([](problem& p) { p.weight[71] = -infinity; }), "element 71 is not finite");
+  SIRFP_EXPECT_HAS(of_problem([](problem& p) { p.weight.pop_back(); }), "consumer weight of 3 x 12 x 2 with 71 values");
+  SIRFP_EXPECT_HAS(of_problem([](problem& p) { p.taps = -2; }), "consumer weight of 3 x 12 x -2");
+  SIRFP_EXPECT_HAS(of_problem([](problem& p) { p.gain = {1, 2, infinity}; }), "norm gain 2 is inf, expected a finite number");
+  SIRFP_EXPECT_HAS(of_problem([](problem& p) { p.gain = {1, -2, 0}; }), "norm gain 1 is -2, expected a finite number, not negative");
+  SIRFP_EXPECT_HAS(of_problem([](problem& p) { p.gain = {1, 2}; }), "2 norm gains for 3 outputs");
+  SIRFP_EXPECT_HAS(refused([](problem&, site_matrices& site) { site.positions = 13; }),
+                   "consumer weight of 12 inputs at a site of 13 positions");
+  SIRFP_EXPECT_HAS(refused([](problem&, site_matrices& site) { site.metric = buffer(host_memory(), 143); }),
+                   "site of 12 positions with 144 covariances and 143 metric entries");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "sirfp/expects.hpp"
+#include "support/backends.hpp"
 #include "support/error_text.hpp"
 #include "support/hand_made_graph.hpp"
 
@@ -226,13 +227,29 @@ TEST(rank_joint, is_the_same_bit_for_bit_with_any_number_of_threads) {
   }
 }
 
+TEST(rank_joint, sites_lie_where_the_context_computes) {
+  const joint_problem problem = test::random_problem(3, 14, 3);
+  const hand_made_graph made = test::dealt_to_groups(problem, {6, 8});
+  channel_mask widths = full_mask(made.graph);
+  std::fill_n(widths[0].begin(), 3, std::uint8_t{0});
+  std::fill_n(widths[1].begin(), 5, std::uint8_t{0});
+  const std::vector<removal_curve> expected = ranked(made);
+  for (const test::named_context& backend : test::one_of_each_kind()) {
+    const std::vector<joint_site> sites = made.sites(backend.ctx.memory);
+    const std::vector<removal_curve> found = rank_joint(backend.ctx, made.graph, sites);
+    for (std::size_t g = 0; g < 2; ++g) EXPECT_EQ(found[g].order, expected[g].order) << backend.name;
+    EXPECT_EQ(joint_sets(backend.ctx, made.graph, sites, widths), joint_sets(reference_context(), made.graph, made.sites(), widths))
+        << backend.name;
+  }
+}
+
 TEST(rank_joint, a_site_of_the_wrong_size_is_named) {
   hand_made_graph made;
   made.site(channels_of(made.group(2), 0, 2), {1, 0, 0, 1}, {1, 0, 0, 1});
   std::vector<joint_site> sites = made.sites();
-  sites[0].covariance.pop_back();
+  sites[0].matrices.covariance = buffer(host_memory(), 3);
   SIRFP_EXPECT_HAS(test::error_text<invalid_argument>([&] { rank_joint(reference_context(), made.graph, sites); }),
-                   "site site0: 2 positions with 2 covariances and 4 metric entries");
+                   "site site0: 2 positions with 3 covariances and 4 metric entries, expected 4 of both in one memory");
 }
 
 }  // namespace

@@ -17,12 +17,6 @@ namespace {
 // The systems here have condition numbers below 1e5; another order of summation moves the last bits of that much more.
 constexpr double rounding = 1e-8;
 
-moments_state state_of(const context& ctx, const moments& site) {
-  std::vector<double> scatter = site.covariance;
-  for (double& value : scatter) value *= site.weight;
-  return {site.channels, 1, site.weight, buffer::from_host(ctx.memory, site.mean), buffer::from_host(ctx.memory, scatter)};
-}
-
 std::vector<double> normal_weight(std::uint64_t seed, std::int64_t size) {
   std::mt19937_64 random(seed);
   std::normal_distribution<double> normal;

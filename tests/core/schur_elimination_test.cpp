@@ -15,6 +15,7 @@
 #include "sirfp/expects.hpp"
 #include "sirfp/packed.hpp"
 #include "support/backends.hpp"
+#include "support/error_text.hpp"
 #include "support/joint_problem.hpp"
 #include "support/samples.hpp"
 
@@ -24,22 +25,37 @@ namespace {
 using test::joint_problem;
 using test::joint_site;
 
-// One of each kind: instruction sets make no difference here.
-std::vector<test::named_context> backends() {
-  std::vector<test::named_context> all = test::all_backends();
-  std::erase_if(all,
-                [](const test::named_context& each) { return each.name.starts_with("cpu/") && !each.name.starts_with("cpu/baseline"); });
-  return all;
-}
-
 std::vector<context> every_backend() {
   std::vector<context> all;
-  for (const test::named_context& each : backends()) all.push_back(each.ctx);
+  for (const test::named_context& each : test::one_of_each_kind()) all.push_back(each.ctx);
   return all;
 }
 
+// A problem's matrices in the memory of a backend.
+struct resident_problem {
+  resident_problem(const context& ctx, const joint_problem& problem) : sites(problem.views()) {
+    for (schur_site& site : sites) {
+      const auto size = static_cast<std::size_t>(site.positions * site.positions);
+      for (const double** matrix : {&site.covariance, &site.metric}) {
+        matrices.push_back(buffer::from_host(ctx.memory, {*matrix, *matrix + size}));
+        *matrix = matrices.back().data();
+      }
+      site.space = ctx.backend->space();
+    }
+  }
+  std::vector<schur_site> sites;
+  std::vector<buffer> matrices;
+};
+
+// A device's answer is the same bits wherever the matrices lie.
 schur_elimination run(const context& ctx, const joint_problem& problem, const schur_options& options = {}) {
-  return eliminate_joint(ctx, problem.channels, problem.views(), options);
+  schur_elimination found = eliminate_joint(ctx, problem.channels, problem.views(), options);
+  if (ctx.backend->space() == memory_space::host) return found;
+  const schur_elimination resident = eliminate_joint(ctx, problem.channels, resident_problem(ctx, problem).sites, options);
+  EXPECT_EQ(resident.order, found.order);
+  EXPECT_EQ(resident.costs, found.costs);
+  EXPECT_EQ(resident.total, found.total);
+  return found;
 }
 
 std::vector<std::int32_t> first_channels(std::int64_t channels) {
@@ -87,7 +103,7 @@ void expect_brute_force_agrees(const joint_problem& problem, const schur_elimina
 }
 
 TEST(schur_elimination, equals_explicit_least_squares_at_every_step) {
-  const std::vector<test::named_context> all = backends();
+  const std::vector<test::named_context> all = test::one_of_each_kind();
   for (std::uint64_t seed = 0; seed < 2000; ++seed) {
     const auto channels = static_cast<std::int64_t>(1 + seed % (seed % 40 == 0 ? 12 : 6));
     const joint_problem problem = test::random_problem(seed, channels, 1 + static_cast<int>(seed % 3));
@@ -102,7 +118,7 @@ TEST(schur_elimination, equals_explicit_least_squares_at_every_step) {
 }
 
 TEST(schur_elimination, twelve_channels_equal_explicit_least_squares) {
-  const std::vector<test::named_context> all = backends();
+  const std::vector<test::named_context> all = test::one_of_each_kind();
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     const joint_problem problem = test::random_problem(seed, 12, 1);
     for (const test::named_context& backend : all)
@@ -217,7 +233,7 @@ TEST(schur_elimination, blocked_equals_rank_one) {
     const joint_problem problem{n, {test::random_site(random, first_channels(n), 2 * n, n)}};
     const schur_elimination expected = run(reference_context(), problem);
     for (const std::int64_t panel : {0, 1, 2, 7, 64, 500}) {
-      for (const test::named_context& backend : backends()) {
+      for (const test::named_context& backend : test::one_of_each_kind()) {
         if (backend.emulated && n * n > 100 * panel * panel && panel != 0 && n > 65) continue;  // flushes take it seconds
         const schur_elimination got = run(backend.ctx, problem, {.panel = panel});
         const std::string where = text(n, " channels, panel ", panel, ", backend ", backend.name);
@@ -248,7 +264,7 @@ TEST(schur_elimination, any_number_of_threads_gives_the_same_bits) {
 }
 
 TEST(schur_elimination, degenerate_covariances_give_finite_costs) {
-  for (const test::named_context& backend : backends())
+  for (const test::named_context& backend : test::one_of_each_kind())
     for (const double unit : {1e-310, 1e-200, 1.0, 1e200})
       for (const double lambda : {0.0, 1e-300, 1e-12, 1e-3})
         for (std::uint64_t seed = 0; seed < 12; ++seed) {
@@ -405,6 +421,31 @@ TEST(schur_elimination, bad_input_is_named) {
   bad = good;
   bad.sites[0].metric[4] = -2;
   EXPECT_EQ(error_of(bad), "site 0: metric (1, 1) is -2, expected at least 0");
+}
+
+TEST(schur_elimination, bad_numbers_are_found_on_the_device_too) {
+  for (const context& ctx : every_backend()) {
+    if (ctx.backend->space() == memory_space::host) continue;
+    const auto error_of = [&](auto change) {
+      joint_problem bad = one_site(3, {1, 0, 0, 0, 1, 0, 0, 0, 1}, {1, 0, 0, 0, 1, 0, 0, 0, 1});
+      change(bad.sites[0]);
+      return test::error_text<invalid_argument>([&] { eliminate_joint(ctx, 3, resident_problem(ctx, bad).sites, {}); });
+    };
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    EXPECT_EQ(error_of([](joint_site& site) { site.covariance[4] = nan; }),
+              "site 0: covariance (1, 1) is nan, expected a finite number, not negative");
+    EXPECT_EQ(error_of([](joint_site& site) { site.metric[8] = -2; }),
+              "site 0: metric (2, 2) is -2, expected a finite number, not negative");
+    EXPECT_EQ(error_of([](joint_site& site) { site.covariance[3] = nan; }),
+              "site 0: tr(metric covariance) is nan, expected finite numbers in both");
+    EXPECT_EQ(error_of([](joint_site& site) { site.metric[7] = nan; }),
+              "site 0: tr(metric covariance) is nan, expected finite numbers in both");
+    const joint_problem here = one_site(1, {1}, {1});
+    std::vector<schur_site> misplaced = here.views();
+    misplaced[0].space = ctx.backend->space();
+    EXPECT_THROW(eliminate_joint(ctx, 1, misplaced, {}), invalid_argument) << "a device cannot read the host's memory";
+    EXPECT_THROW(eliminate_joint(reference_context(), 1, resident_problem(ctx, here).sites, {}), invalid_argument);
+  }
 }
 
 }  // namespace

@@ -3,12 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <numeric>
 
 #include "device/runtime.hpp"
 #include "emulator/device_memory.hpp"
 #include "emulator/machine.hpp"
 #include "gram_plan.hpp"
+#include "sirfp/backend.hpp"
 #include "sirfp/compensation.hpp"
+#include "sirfp/consumer_metric.hpp"
 #include "sirfp/cuda_context.hpp"
 #include "sirfp/edge_score.hpp"
 #include "sirfp/elimination.hpp"
@@ -78,9 +81,21 @@ std::vector<double> eliminated_jointly(const context& ctx) {
   return all;
 }
 
+// From moments on the device, without a matrix on the host.
+std::vector<double> eliminated_from_moments(const context& ctx) {
+  const moments_state state = state_of(ctx, moments_of(mixed_samples(4, 9, 9, 30)));
+  site_matrices made = site_matrices_sync(ctx, state);
+  std::vector<double> weight(2 * 9 * 4, 0.5);
+  for (std::size_t i = 0; i < weight.size(); i += 5) weight[i] = static_cast<double>(i);
+  for (const std::vector<double>& gain : {std::vector<double>{}, {1, 2}}) add_consumer_metric(ctx, {weight, 2, 9, 4, gain}, made);
+  std::vector<std::int32_t> channel(9);
+  std::iota(channel.begin(), channel.end(), 0);
+  const schur_site site{9, made.covariance.data(), made.metric.data(), channel, ctx.backend->space()};
+  return eliminate_joint(ctx, 9, {&site, 1}, {}).costs;
+}
+
 std::vector<double> compensated(const context& ctx) {
-  const moments site = moments_of(mixed_samples(4, 9, 9, 30));
-  const moments_state state{9, 1, 1, buffer::from_host(ctx.memory, site.mean), buffer::from_host(ctx.memory, site.covariance)};
+  const moments_state state = state_of(ctx, moments_of(mixed_samples(4, 9, 9, 30)));
   const std::vector<std::uint8_t> kept = {1, 0, 1, 1, 0, 1, 1, 1, 0};
   std::vector<double> all(2 * 9 * 4, 0.5);
   const moments_state* const only[] = {&state};
@@ -101,6 +116,7 @@ std::vector<operation> operations() {
        }},
       {"eliminate", eliminated},
       {"eliminate jointly", eliminated_jointly},
+      {"eliminate jointly, from moments", eliminated_from_moments},
       {"compensate", compensated},
   };
 }

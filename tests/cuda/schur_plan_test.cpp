@@ -26,13 +26,13 @@ schur_size size_of(std::span<const schur_extent> sites) {
 }
 
 TEST(schur_plan, every_array_has_its_own_place) {
-  const std::vector<schur_extent> sites{{1, 1, 1}, {64, 63, 32}, {0, 0, 0}, {65, 0, 0}, {2048, 2048, 32}, {33, 33, 33}};
+  const std::vector<schur_extent> sites{{1, 1, 1}, {64, 63, 32}, {0, 0, 0}, {65, 0, 0}, {2048, 2048, 32, false}, {33, 33, 33}};
   const schur_plan plan = plan_schur(size_of(sites), h200);
   ASSERT_EQ(plan.slots.size(), sites.size());
   std::vector<std::pair<std::int64_t, std::int64_t>> pieces;  // begin, length
   std::int64_t positions = 0;
   for (std::size_t s = 0; s < sites.size(); ++s) {
-    const auto& [n, rows, capacity] = sites[s];
+    const auto& [n, rows, capacity, on_host] = sites[s];
     const schur_slot& slot = plan.slots[s];
     for (const std::int64_t matrix : {slot.precision, slot.metric}) pieces.emplace_back(matrix, rows * rows);
     for (const std::int64_t columns : {slot.root, slot.p, slot.v}) pieces.emplace_back(columns, rows * capacity);
@@ -40,7 +40,8 @@ TEST(schur_plan, every_array_has_its_own_place) {
     positions += n;
   }
   pieces.emplace_back(plan.row_totals, positions);
-  for (const std::int64_t given : {plan.covariance, plan.given_metric, plan.matrix}) pieces.emplace_back(given, 2048 * 2048);
+  pieces.emplace_back(plan.matrix, 2048 * 2048);
+  for (const std::int64_t given : {plan.covariance, plan.given_metric}) pieces.emplace_back(given, 65 * 65);  // of those on the host
   pieces.insert(pieces.end(),
                 {{plan.solver, 5}, {plan.blocks, 777}, {plan.place_costs, 150}, {plan.costs, 100}, {plan.removal_costs, 100}});
   std::erase_if(pieces, [](const auto& piece) { return piece.second == 0; });

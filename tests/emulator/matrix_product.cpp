@@ -26,6 +26,12 @@ void matrix_multiplier::multiply_by_transposes(const matrix_batch& batch, float*
       }
 }
 
+void matrix_multiplier::add_square(const double* x, std::int64_t rows, std::int64_t columns, double* sums, void*) const {
+  for (std::int64_t k = 0; k < rows; ++k)
+    for (std::int64_t i = 0; i < columns; ++i)
+      for (std::int64_t j = 0; j <= i; ++j) sums[i * columns + j] += x[k * columns + i] * x[k * columns + j];
+}
+
 void matrix_multiplier::multiply(const matrix_pair& pair, double* product, void*) const {
   for (std::int64_t i = 0; i < pair.rows; ++i)
     for (std::int64_t j = 0; j < pair.columns; ++j) {

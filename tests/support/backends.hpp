@@ -60,4 +60,11 @@ inline std::vector<named_context> all_backends() {
   return all;
 }
 
+// Where instruction sets make no difference.
+inline std::vector<named_context> one_of_each_kind() {
+  std::vector<named_context> all = all_backends();
+  std::erase_if(all, [](const named_context& each) { return each.name.starts_with("cpu/") && !each.name.starts_with("cpu/baseline"); });
+  return all;
+}
+
 }  // namespace sirfp::test

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "sirfp/channel_graph.hpp"
 #include "sirfp/expects.hpp"
-#include "sirfp/packed.hpp"
 #include "sirfp/removal_curve.hpp"
 #include "support/joint_problem.hpp"
 
@@ -28,20 +28,20 @@ class hand_made_graph {
     return static_cast<std::int32_t>(graph.groups.size()) - 1;
   }
   // Covariance and metric: row-major squares.
-  void site(channel_layout layout, const std::vector<double>& covariance, std::vector<double> metric) {
-    const std::size_t n = layout.size();
+  void site(channel_layout layout, std::vector<double> covariance, std::vector<double> metric) {
     consumer_site made;
     made.name = text("site", graph.sites.size());
     made.layout = std::move(layout);
     graph.sites.push_back(std::move(made));
-    covariances_.emplace_back();
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t j = 0; j <= i; ++j) covariances_.back().push_back(covariance[i * n + j]);
+    covariances_.push_back(std::move(covariance));
     metrics_.push_back(std::move(metric));
   }
-  std::vector<sirfp::joint_site> sites() const {
+  std::vector<sirfp::joint_site> sites(const std::shared_ptr<memory_resource>& memory = host_memory()) const {
     std::vector<sirfp::joint_site> found;
-    for (std::size_t s = 0; s < covariances_.size(); ++s) found.push_back({&graph.sites[s], covariances_[s], metrics_[s]});
+    for (std::size_t s = 0; s < covariances_.size(); ++s)
+      found.push_back({&graph.sites[s],
+                       {static_cast<std::int64_t>(graph.sites[s].layout.size()), buffer::from_host(memory, covariances_[s]),
+                        buffer::from_host(memory, metrics_[s])}});
     return found;
   }
 

@@ -24,7 +24,7 @@ struct joint_network {
     at::set_num_threads(1);  // too small to share, and beside other work they would only wait for each other
   }
 
-  std::vector<joint_site> sites() const { return adapter::joint_sites(net, captured, graph, moments); }
+  std::vector<joint_site> sites() const { return adapter::joint_sites(reference_context(), net, captured, graph, moments); }
   adapter::compensated_weights compensated(const channel_mask& mask, double lambda) const {
     return adapter::compensate(reference_context(), net, captured, graph, mask, moments, compensation::least_squares, lambda);
   }

@@ -52,4 +52,11 @@ inline moments moments_of(const samples& of) {
   return found;
 }
 
+// As if one image had been counted where `ctx` computes.
+inline moments_state state_of(const context& ctx, const moments& site) {
+  std::vector<double> scatter = site.covariance;
+  for (double& value : scatter) value *= site.weight;
+  return {site.channels, 1, site.weight, buffer::from_host(ctx.memory, site.mean), buffer::from_host(ctx.memory, scatter)};
+}
+
 }  // namespace sirfp::test

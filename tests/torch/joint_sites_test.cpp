@@ -4,7 +4,6 @@
 #include "../support/error_text.hpp"
 #include "../support/joint_network.hpp"
 #include "../support/script_network.hpp"
-#include "sirfp/packed.hpp"
 
 namespace sirfp::test {
 namespace {
@@ -39,6 +38,12 @@ const joint_site& site_named(const std::vector<joint_site>& sites, const std::st
   throw std::runtime_error("no site " + name);
 }
 
+at::Tensor square_of(const buffer& matrix) {
+  const at::Tensor values = at::tensor(matrix.to_host_sync(), at::kDouble);
+  const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(matrix.size()))));
+  return values.view({side, side});
+}
+
 struct reader_case {
   std::string layer;                   // the consumer, 8 channels to 6
   std::vector<std::string> then = {};  // and the BatchNorm that alone reads it, if any
@@ -62,8 +67,7 @@ void expect_metric_of_operators(script_network& maker, const reader_case& c) {
   const std::int64_t width = 8 / c.blocks;
   for (std::int64_t block = 0; block < c.blocks; ++block) {
     const joint_site& site = site_named(sites, c.blocks == 1 ? c.layer : text(c.layer, "/", block));
-    const at::Tensor covariance = at::tensor(unpack(site.covariance, width), at::kDouble).view({width, width});
-    const at::Tensor found = at::tensor(site.metric, at::kDouble).view({width, width});
+    const at::Tensor covariance = square_of(site.matrices.covariance), found = square_of(site.matrices.metric);
     const at::Tensor example = at::zeros(c.axis == 1 ? at::IntArrayRef{1, 8, 9, 9} : at::IntArrayRef{1, 9, 9, 8}, at::kDouble);
     const at::Tensor gram = responses_gram(module, layers, example, c.axis, block * width, width);
     double denominator = (gram * covariance).sum().item<double>();
@@ -117,13 +121,13 @@ TEST(joint_sites, two_readers_of_one_site_add_up) {
   const joint_network all(module, maker.normal({2, 3, 8, 8}));
   const auto sites = all.sites();
   ASSERT_EQ(sites.size(), 1u);  // the network's input has no moments here
-  const at::Tensor covariance = at::tensor(unpack(sites[0].covariance, 8), at::kDouble).view({8, 8});
+  const at::Tensor covariance = square_of(sites[0].matrices.covariance);
   at::Tensor expected = at::zeros({8, 8}, at::kDouble);
   for (const char* layer : {"left", "right"}) {
     const at::Tensor gram = responses_gram(module, {layer}, at::zeros({1, 8, 9, 9}, at::kDouble), 1, 0, 8);
     expected += gram / (gram * covariance).sum();
   }
-  EXPECT_TRUE(at::allclose(at::tensor(sites[0].metric, at::kDouble).view({8, 8}), expected, 1e-10, 1e-12));
+  EXPECT_TRUE(at::allclose(square_of(sites[0].matrices.metric), expected, 1e-10, 1e-12));
 }
 
 // One tap and no border: the cumulated cost is the error in the consumer's output, relative to that output's variance.

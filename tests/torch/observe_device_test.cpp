@@ -293,11 +293,16 @@ TEST(observe_device, joint_sites_and_refit_are_those_of_the_cpu) {
     observer.add(images.clone(), two_names, state);
     weights = adapter::refit(device, all.net, all.captured, all.graph, mask, adapter::in_turn({images.clone()}), options);
   }
-  const auto sites = adapter::joint_sites(all.net, all.captured, all.graph, state.sites), wanted = all.sites();
+  const auto sites = adapter::joint_sites(device, all.net, all.captured, all.graph, state.sites), wanted = all.sites();
   ASSERT_EQ(sites.size(), wanted.size());
-  for (std::size_t s = 0; s < sites.size(); ++s)
-    for (std::size_t i = 0; i < wanted[s].metric.size(); ++i)
-      EXPECT_NEAR(sites[s].metric[i], wanted[s].metric[i], 1e-4 * std::max(1.0, std::abs(wanted[s].metric[i])));
+  for (std::size_t s = 0; s < sites.size(); ++s) {
+    EXPECT_EQ(sites[s].matrices.metric.space(), memory_space::cuda) << "they stay where they were made";
+    const auto got = sites[s].matrices.metric.to_host_sync(), expected = wanted[s].matrices.metric.to_host_sync();
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      EXPECT_NEAR(got[i], expected[i], 1e-4 * std::max(1.0, std::abs(expected[i]))) << sites[s].site->name;
+  }
+  const auto order = rank_joint(device, all.graph, sites).front().order;
+  EXPECT_EQ(order, rank_joint(reference_context(), all.graph, wanted).front().order);
   const at::Tensor reference = all.output();
   EXPECT_LE(adapter::relative_difference(all.masked_output(mask, weights), reference, reference), 2e-4);
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "sirfp/compensation.hpp"
+#include "sirfp/consumer_metric.hpp"
 #include "sirfp/context.hpp"
 #include "sirfp/edge_score.hpp"
 #include "sirfp/elimination.hpp"
@@ -44,7 +45,10 @@ class backend {
   virtual void eliminate(const context&, std::span<const redundancy_matrix>, std::span<elimination> results) const = 0;
   virtual schur_elimination eliminate_joint(const context&, std::int64_t channels, std::span<const schur_site>,
                                             const schur_options&) const = 0;
-  // Of moments with images, without bad notes, in the backend's space.
+  // Of moments with images, without bad notes, in the backend's space: `square` is [n x n] and zero, `weight` the sum of pixel weights.
+  virtual void covariance(const context&, const moments_state&, double weight, buffer& square) const = 0;
+  virtual void add_consumer_metric(const context&, const consumer_weight&, site_matrices&) const = 0;
+  // Of such moments too.
   virtual std::unique_ptr<const resident_prediction> predict_sync(const context&, const moments_state&,
                                                                   std::span<const std::uint8_t> kept_position, compensation,
                                                                   double lambda) const = 0;

@@ -26,6 +26,9 @@ void accumulate_moments(const context& ctx, const feature_view& features, const 
 // Adds `other` (Chan's pairwise update); equal to having accumulated both (bit for bit when `other` is one batch).
 void merge(const context& ctx, moments_state& state, const moments_state& other);
 
+// A copy where `ctx` computes; waits. Throws what the notes say.
+moments_state copied_sync(const context& ctx, const moments_state& state);
+
 struct moments {
   std::int64_t channels = 0;
   double weight = 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sirfp/channel_graph.hpp"
+#include "sirfp/consumer_metric.hpp"
 #include "sirfp/context.hpp"
 #include "sirfp/ranking.hpp"
 #include "sirfp/sensitivity.hpp"
@@ -21,11 +22,10 @@ struct removal_curve {
   std::vector<double> costs;  // predicted increase of error at each removal, in order; >= 0
 };
 
-// A consumer site with its measured covariance (packed lower triangle) and its consumers' metric (row-major square).
+// A consumer site with its measured covariance and its consumers' metric, on the host or where the context computes.
 struct joint_site {
   const consumer_site* site = nullptr;
-  std::vector<double> covariance;
-  std::vector<double> metric;
+  site_matrices matrices;
 };
 
 // Joint elimination of every unlocked group alone: the others' channels stay. A group that no site holds is not ranked.

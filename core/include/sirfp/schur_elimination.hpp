@@ -9,13 +9,14 @@
 
 namespace sirfp {
 
-// One consumer site: the covariance of its positions and the consumers' metric, both symmetric [n x n] row-major on the host, and for
-// every position the channel of the joint group that stands there (-1: never removed, such as a locked input).
+// One consumer site: the covariance of its positions and the consumers' metric, both symmetric [n x n] row-major, on the host or in the
+// backend's memory, and for every position the channel of the joint group that stands there (-1: never removed, such as a locked input).
 struct schur_site {
   std::int64_t positions = 0;
   const double* covariance = nullptr;  // Sigma; the lower triangle is read
   const double* metric = nullptr;      // M; likewise
   std::span<const std::int32_t> channel;
+  memory_space space = memory_space::host;  // of both matrices
 };
 
 // One of several groups that are eliminated together because they share sites: channels first ... first + channels - 1, `remove` of which
@@ -45,7 +46,8 @@ struct schur_elimination {
 };
 
 // Eliminates one group of `channels` channels that stand at the positions of several sites. Ties: lowest index. Bit-identical for any
-// number of threads. Cost: O(sum of n^3) in blocked matrix products. Throws invalid_argument on non-finite input or indices out of range.
+// number of threads. Cost: O(sum of n^3) in blocked matrix products. Waits for the device. Throws invalid_argument on non-finite input or
+// indices out of range.
 schur_elimination eliminate_joint(const context& ctx, std::int64_t channels, std::span<const schur_site> sites,
                                   const schur_options& options);
 

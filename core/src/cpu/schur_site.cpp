@@ -34,7 +34,7 @@ schur_site_state::schur_site_state(const schur_site& site, double lambda, std::i
   }
   alive_.assign(channels_.size(), 1);
   costs_.assign(channels_.size(), 0.0);
-  scale_ = scale_of(site);
+  scale_ = scale_of(variances_of(site));
   if (!varies()) return;
   factorise(site, lambda, threads);
   copy_metric(site);

@@ -18,12 +18,6 @@ void check_site(const moments_state& site, std::int64_t channels) {
   expect_sound_sync(site.notes);
 }
 
-// What a device has in its notes of the weight becomes the host's part; all else in them has been looked at.
-moments_state copied_to(const context& ctx, const moments_state& site) {
-  const auto copied = [&](const buffer& values) { return buffer::from_host(ctx.memory, values.to_host_sync()); };
-  return {site.channels, site.images, weight_sync(site), copied(site.mean), copied(site.scatter)};
-}
-
 }  // namespace
 
 std::unique_ptr<const resident_prediction> predict_resident_sync(const context& ctx, std::span<const moments_state* const> sites,
@@ -34,8 +28,8 @@ std::unique_ptr<const resident_prediction> predict_resident_sync(const context& 
   for (const moments_state* site : sites) check_site(*site, static_cast<std::int64_t>(kept_position.size()));
   if (sites.size() == 1 && sites.front()->scatter.space() == ctx.backend->space())
     return ctx.backend->predict_sync(ctx, *sites.front(), kept_position, how, lambda);
-  moments_state pooled = copied_to(ctx, *sites.front());
-  for (const moments_state* site : sites.subspan(1)) merge(ctx, pooled, copied_to(ctx, *site));
+  moments_state pooled = copied_sync(ctx, *sites.front());
+  for (const moments_state* site : sites.subspan(1)) merge(ctx, pooled, copied_sync(ctx, *site));
   return ctx.backend->predict_sync(ctx, pooled, kept_position, how, lambda);
 }
 

@@ -52,6 +52,13 @@ double weight_sync(const moments_state& state) {
   return state.weight + (state.notes.empty() ? 0 : state.notes.to_host_sync()[device_notes::weight]);
 }
 
+// What a device has in its notes of the weight becomes the host's part; all else in them has been looked at.
+moments_state copied_sync(const context& ctx, const moments_state& state) {
+  expect_sound_sync(state.notes);
+  const auto copied = [&](const buffer& values) { return buffer::from_host(ctx.memory, values.to_host_sync()); };
+  return {state.channels, state.images, weight_sync(state), copied(state.mean), copied(state.scatter)};
+}
+
 moments moments_sync(const moments_state& state) {
   SIRFP_EXPECTS(state.channels > 0 && state.images > 0, "moments state without images");
   expect_sound_sync(state.notes);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "checks.hpp"
 #include "sirfp/backend.hpp"
 #include "sirfp/expects.hpp"
 
@@ -22,12 +23,19 @@ void expect_matrix(const double* matrix, std::int64_t n, const char* name, std::
   }
 }
 
-void expect_site(const schur_site& site, std::int64_t channels, std::size_t s) {
+void expect_site(const context& ctx, const schur_site& site, std::int64_t channels, std::size_t s) {
   SIRFP_EXPECTS(site.positions >= 0 && static_cast<std::int64_t>(site.channel.size()) == site.positions, "site ", s, ": ",
                 site.channel.size(), " channels given, expected one for each of ", site.positions, " positions");
   for (std::size_t i = 0; i < site.channel.size(); ++i)
     SIRFP_EXPECTS(site.channel[i] >= -1 && site.channel[i] < channels, "site ", s, ": channel ", site.channel[i], " at position ", i,
                   ", expected -1 to ", channels - 1);
+  if (site.space != memory_space::host) {  // the backend looks into them
+    entry::check_space(text("site ", s), site.space, ctx.backend->space());
+    for (const double* matrix : {site.covariance, site.metric})
+      SIRFP_EXPECTS(site.positions == 0 || ctx.backend->reads(matrix), "site ", s, ": matrix at ", static_cast<const void*>(matrix),
+                    ", which is not in the memory of backend ", ctx.backend->name(), "'s device");
+    return;
+  }
   expect_matrix(site.covariance, site.positions, "covariance", s);
   expect_matrix(site.metric, site.positions, "metric", s);
 }
@@ -77,7 +85,7 @@ schur_elimination eliminate_joint(const context& ctx, std::int64_t channels, std
   } else {
     expect_quotas(channels, options);
   }
-  for (std::size_t s = 0; s < sites.size(); ++s) expect_site(sites[s], channels, s);
+  for (std::size_t s = 0; s < sites.size(); ++s) expect_site(ctx, sites[s], channels, s);
   return ctx.backend->eliminate_joint(ctx, channels, sites, options);
 }
 

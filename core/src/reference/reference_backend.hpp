@@ -17,6 +17,8 @@ class reference_backend : public backend {
   void merge_moments(const context&, moments_state&, const moments_state&) const override;
   void eliminate(const context&, std::span<const redundancy_matrix>, std::span<elimination>) const override;
   schur_elimination eliminate_joint(const context&, std::int64_t, std::span<const schur_site>, const schur_options&) const override;
+  void covariance(const context&, const moments_state&, double weight, buffer& square) const override;
+  void add_consumer_metric(const context&, const consumer_weight&, site_matrices&) const override;
   std::unique_ptr<const resident_prediction> predict_sync(const context&, const moments_state&, std::span<const std::uint8_t>, compensation,
                                                           double lambda) const override;
 };

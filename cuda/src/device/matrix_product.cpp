@@ -43,6 +43,16 @@ void matrix_multiplier::multiply_by_transposes(const matrix_batch& batch, float*
                "cublasGemmStridedBatchedEx");
 }
 
+// By columns: X is X^T, and the lower triangle the upper one.
+void matrix_multiplier::add_square(const double* x, std::int64_t rows, std::int64_t columns, double* sums, void* stream) const {
+  const std::lock_guard lock(mutex_);
+  const auto handle = static_cast<cublasHandle_t>(handle_);
+  check_cublas(cublasSetStream(handle, static_cast<cudaStream_t>(stream)), "cublasSetStream");
+  const double one = 1;
+  check_cublas(cublasDsyrk_64(handle, CUBLAS_FILL_MODE_UPPER, CUBLAS_OP_N, columns, rows, &one, x, columns, &one, sums, columns),
+               "cublasDsyrk");
+}
+
 // By columns: product^T = right^T left^T.
 void matrix_multiplier::multiply(const matrix_pair& pair, double* product, void* stream) const {
   const std::lock_guard lock(mutex_);

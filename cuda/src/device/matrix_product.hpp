@@ -39,6 +39,8 @@ class matrix_multiplier {
   matrix_multiplier& operator=(const matrix_multiplier&) = delete;
   // squares[n] = X_n X_n^T, full and dense, [rows, rows]; products and sums in fp32. Waits for nothing. Any thread may call it.
   void multiply_by_transposes(const matrix_batch& batch, float* squares, void* stream) const;
+  // sums += X^T X, [columns x columns] row-major, of X [rows x columns], both dense, in fp64: the lower triangle. Likewise.
+  void add_square(const double* x, std::int64_t rows, std::int64_t columns, double* sums, void* stream) const;
   // product = left right, [rows x columns], in fp64. Likewise.
   void multiply(const matrix_pair& pair, double* product, void* stream) const;
 
