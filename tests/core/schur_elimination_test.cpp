@@ -1,3 +1,4 @@
+// What the joint elimination removes and what it costs, against explicit least squares and closed forms.
 #include "sirfp/schur_elimination.hpp"
 
 #include <gtest/gtest.h>
@@ -10,59 +11,14 @@
 #include <random>
 #include <vector>
 
-#include "sirfp/backend.hpp"
 #include "sirfp/compensation.hpp"
 #include "sirfp/expects.hpp"
 #include "sirfp/packed.hpp"
-#include "support/backends.hpp"
-#include "support/error_text.hpp"
-#include "support/joint_problem.hpp"
 #include "support/samples.hpp"
+#include "support/schur_runs.hpp"
 
-namespace sirfp {
+namespace sirfp::test {
 namespace {
-
-using test::joint_problem;
-using test::joint_site;
-
-std::vector<context> every_backend() {
-  std::vector<context> all;
-  for (const test::named_context& each : test::one_of_each_kind()) all.push_back(each.ctx);
-  return all;
-}
-
-// A problem's matrices in the memory of a backend.
-struct resident_problem {
-  resident_problem(const context& ctx, const joint_problem& problem) : sites(problem.views()) {
-    for (schur_site& site : sites) {
-      const auto size = static_cast<std::size_t>(site.positions * site.positions);
-      for (const double** matrix : {&site.covariance, &site.metric}) {
-        matrices.push_back(buffer::from_host(ctx.memory, {*matrix, *matrix + size}));
-        *matrix = matrices.back().data();
-      }
-      site.space = ctx.backend->space();
-    }
-  }
-  std::vector<schur_site> sites;
-  std::vector<buffer> matrices;
-};
-
-// A device's answer is the same bits wherever the matrices lie.
-schur_elimination run(const context& ctx, const joint_problem& problem, const schur_options& options = {}) {
-  schur_elimination found = eliminate_joint(ctx, problem.channels, problem.views(), options);
-  if (ctx.backend->space() == memory_space::host) return found;
-  const schur_elimination resident = eliminate_joint(ctx, problem.channels, resident_problem(ctx, problem).sites, options);
-  EXPECT_EQ(resident.order, found.order);
-  EXPECT_EQ(resident.costs, found.costs);
-  EXPECT_EQ(resident.total, found.total);
-  return found;
-}
-
-std::vector<std::int32_t> first_channels(std::int64_t channels) {
-  std::vector<std::int32_t> list(static_cast<std::size_t>(channels));
-  std::iota(list.begin(), list.end(), 0);
-  return list;
-}
 
 void expect_every_channel_once(const schur_elimination& found, std::int64_t channels, const std::string& where) {
   std::vector<std::int32_t> sorted = found.order;
@@ -76,7 +32,7 @@ void expect_brute_force_agrees(const joint_problem& problem, const schur_elimina
   std::vector<std::uint8_t> removed(static_cast<std::size_t>(problem.channels), 0);
   const auto error = [&] {
     long double sum = 0;
-    for (const joint_site& site : problem.sites) sum += test::removal_error(site, removed, lambda);
+    for (const joint_site& site : problem.sites) sum += removal_error(site, removed, lambda);
     return sum;
   };
   long double scale = 0;
@@ -103,12 +59,12 @@ void expect_brute_force_agrees(const joint_problem& problem, const schur_elimina
 }
 
 TEST(schur_elimination, equals_explicit_least_squares_at_every_step) {
-  const std::vector<test::named_context> all = test::one_of_each_kind();
+  const std::vector<named_context> all = one_of_each_kind();
   for (std::uint64_t seed = 0; seed < 2000; ++seed) {
     const auto channels = static_cast<std::int64_t>(1 + seed % (seed % 40 == 0 ? 12 : 6));
-    const joint_problem problem = test::random_problem(seed, channels, 1 + static_cast<int>(seed % 3));
+    const joint_problem problem = random_problem(seed, channels, 1 + static_cast<int>(seed % 3));
     const double lambda = seed % 2 == 0 ? 1e-3 : 1e-5;
-    for (const test::named_context& backend : all) {
+    for (const named_context& backend : all) {
       if (backend.emulated && seed % 19 != 0) continue;
       expect_brute_force_agrees(problem, run(backend.ctx, problem, {.lambda = lambda, .panel = static_cast<std::int64_t>(seed % 5)}),
                                 lambda, text("seed ", seed, ", backend ", backend.name));
@@ -118,17 +74,13 @@ TEST(schur_elimination, equals_explicit_least_squares_at_every_step) {
 }
 
 TEST(schur_elimination, twelve_channels_equal_explicit_least_squares) {
-  const std::vector<test::named_context> all = test::one_of_each_kind();
+  const std::vector<named_context> all = one_of_each_kind();
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
-    const joint_problem problem = test::random_problem(seed, 12, 1);
-    for (const test::named_context& backend : all)
+    const joint_problem problem = random_problem(seed, 12, 1);
+    for (const named_context& backend : all)
       expect_brute_force_agrees(problem, run(backend.ctx, problem), 1e-3, text("seed ", seed, ", backend ", backend.name));
     if (HasFatalFailure()) return;
   }
-}
-
-joint_problem one_site(std::int64_t channels, std::vector<double> covariance, std::vector<double> metric) {
-  return {channels, {{channels, std::move(covariance), std::move(metric), first_channels(channels)}}};
 }
 
 TEST(schur_elimination, orthogonal_channels_cost_their_variance_times_their_metric) {
@@ -137,7 +89,7 @@ TEST(schur_elimination, orthogonal_channels_cost_their_variance_times_their_metr
   const std::vector<double> variance = {3, 1, 4, 1.5, 2};
   for (std::size_t i = 0; i < n; ++i) covariance[i * n + i] = variance[i];
   std::mt19937_64 random(1);
-  const std::vector<double> metric = test::random_gram(random, n, n);
+  const std::vector<double> metric = random_gram(random, n, n);
   for (const context& ctx : every_backend()) {
     const schur_elimination found = run(ctx, one_site(n, covariance, metric), {.lambda = 1e-13});
     expect_every_channel_once(found, n, "orthogonal");
@@ -187,8 +139,8 @@ TEST(schur_elimination, a_sum_of_two_others_costs_nothing) {
 
 TEST(schur_elimination, the_cumulated_cost_is_the_error_of_the_compensated_convolution) {
   constexpr std::int64_t channels = 12, outputs = 5, count = 200;
-  const test::samples data = test::mixed_samples(4, channels, channels, count);
-  const moments site = test::moments_of(data);
+  const samples data = mixed_samples(4, channels, channels, count);
+  const moments site = moments_of(data);
   std::mt19937_64 random(9);
   std::normal_distribution<double> normal;
   std::vector<double> weight(outputs * channels);
@@ -230,10 +182,10 @@ TEST(schur_elimination, the_cumulated_cost_is_the_error_of_the_compensated_convo
 TEST(schur_elimination, blocked_equals_rank_one) {
   for (const std::int64_t n : {1, 2, 17, 63, 64, 65, 130, 200}) {
     std::mt19937_64 random(static_cast<std::uint64_t>(n));
-    const joint_problem problem{n, {test::random_site(random, first_channels(n), 2 * n, n)}};
+    const joint_problem problem{n, {random_site(random, first_channels(n), 2 * n, n)}};
     const schur_elimination expected = run(reference_context(), problem);
     for (const std::int64_t panel : {0, 1, 2, 7, 64, 500}) {
-      for (const test::named_context& backend : test::one_of_each_kind()) {
+      for (const named_context& backend : one_of_each_kind()) {
         if (backend.emulated && n * n > 100 * panel * panel && panel != 0 && n > 65) continue;  // flushes take it seconds
         const schur_elimination got = run(backend.ctx, problem, {.panel = panel});
         const std::string where = text(n, " channels, panel ", panel, ", backend ", backend.name);
@@ -248,11 +200,11 @@ TEST(schur_elimination, blocked_equals_rank_one) {
 TEST(schur_elimination, any_number_of_threads_gives_the_same_bits) {
   std::mt19937_64 random(5);
   joint_problem problem{500, {}};
-  problem.sites.push_back(test::random_site(random, first_channels(500), 300, 40));
+  problem.sites.push_back(random_site(random, first_channels(500), 300, 40));
   std::vector<std::int32_t> twice = first_channels(500);
   twice.insert(twice.end(), {3, 4, 5, -1, -1, 7, 7});
-  problem.sites.push_back(test::random_site(random, twice, 700, 40));
-  problem.sites.push_back(test::random_site(random, {1, 2, 3, 8, 9}, 2, 4));
+  problem.sites.push_back(random_site(random, twice, 700, 40));
+  problem.sites.push_back(random_site(random, {1, 2, 3, 8, 9}, 2, 4));
   const schur_elimination expected = run(cpu_context(make_thread_pool(1)), problem);
   expect_every_channel_once(expected, 500, "one thread");
   for (const int threads : {2, 3}) {
@@ -264,7 +216,7 @@ TEST(schur_elimination, any_number_of_threads_gives_the_same_bits) {
 }
 
 TEST(schur_elimination, degenerate_covariances_give_finite_costs) {
-  for (const test::named_context& backend : test::one_of_each_kind())
+  for (const named_context& backend : one_of_each_kind())
     for (const double unit : {1e-310, 1e-200, 1.0, 1e200})
       for (const double lambda : {0.0, 1e-300, 1e-12, 1e-3})
         for (std::uint64_t seed = 0; seed < 12; ++seed) {
@@ -273,7 +225,7 @@ TEST(schur_elimination, degenerate_covariances_give_finite_costs) {
           const auto n = static_cast<std::int64_t>(1 + seed * 5 % 40);
           std::vector<std::int32_t> channel = first_channels(n);
           if (seed % 3 == 0) channel.insert(channel.end(), channel.begin(), channel.end());
-          joint_problem problem{n, {test::random_site(random, channel, 1 + static_cast<std::int64_t>(seed % 2), 2)}};
+          joint_problem problem{n, {random_site(random, channel, 1 + static_cast<std::int64_t>(seed % 2), 2)}};
           joint_site& site = problem.sites[0];
           for (double& value : site.covariance) value *= seed == 11 ? 0 : unit;
           for (std::int64_t i = 0; i < site.positions; i += 3)  // dead channels
@@ -317,57 +269,15 @@ TEST(schur_elimination, a_tiny_lambda_and_a_cost_limit_remove_exactly_what_is_lo
           for (std::int64_t j = 0; j < n; ++j)
             covariance.push_back(std::inner_product(mixture.begin() + i * independent, mixture.begin() + (i + 1) * independent,
                                                     mixture.begin() + j * independent, 0.0));
-        const joint_problem problem = one_site(n, covariance, test::random_gram(random, n, n));
+        const joint_problem problem = one_site(n, covariance, random_gram(random, n, n));
         const schur_elimination found = run(ctx, problem, {.lambda = 1e-12, .cost_limit = 1e-9});
         EXPECT_EQ(static_cast<std::int64_t>(found.order.size()), n - independent) << n << " channels, seed " << seed;
         std::vector<std::uint8_t> removed(static_cast<std::size_t>(n), 0);
         for (const std::int32_t c : found.order) removed[static_cast<std::size_t>(c)] = 1;
-        EXPECT_LE(test::removal_error(problem.sites[0], removed, 0), 1e-12L * static_cast<long double>(found.total[0]))
+        EXPECT_LE(removal_error(problem.sites[0], removed, 0), 1e-12L * static_cast<long double>(found.total[0]))
             << n << " channels, seed " << seed;
       }
     }
-}
-
-TEST(schur_elimination, forced_lists_and_stop_are_obeyed) {
-  const joint_problem problem = test::random_problem(3, 10, 2);
-  const std::vector<std::int32_t> in = {0, 4}, out = {7, 2};
-  for (const context& ctx : every_backend()) {
-    const schur_elimination free = run(ctx, problem, {.stop_at = 4});
-    EXPECT_EQ(free.order.size(), 6u);
-    const schur_elimination all = run(ctx, problem);
-    EXPECT_TRUE(std::equal(free.order.begin(), free.order.end(), all.order.begin()));
-    const schur_elimination found = run(ctx, problem, {.forced_in = in, .forced_out = out});
-    ASSERT_EQ(found.order.size(), 8u);
-    EXPECT_EQ(found.order[0], 7);
-    EXPECT_EQ(found.order[1], 2);
-    for (const std::int32_t c : in) EXPECT_EQ(std::ranges::count(found.order, c), 0);
-    const schur_elimination limited = run(ctx, problem, {.cost_limit = 0.05});
-    EXPECT_LT(limited.order.size(), 10u);
-    EXPECT_EQ(run(ctx, problem, {.cost_limit = 1e30}).order, all.order);
-    EXPECT_EQ(run(ctx, problem, {.cost_limit = 0, .forced_out = out}).order, out);
-  }
-}
-
-// Two groups of one site: turns by the share that is left, each time the cheapest of the group, and the brute-force costs.
-TEST(schur_elimination, quotas_interleave_groups) {
-  std::mt19937_64 random(8);
-  const joint_problem problem{9, {test::random_site(random, first_channels(9), 20, 9)}};
-  const std::vector<schur_quota> quotas = {{0, 3, 2}, {3, 6, 4}};
-  for (const context& ctx : every_backend()) {
-    const schur_elimination found = run(ctx, problem, {.quotas = quotas});
-    ASSERT_EQ(found.order.size(), 6u);
-    std::string turns;
-    for (const std::int32_t c : found.order) turns += c < 3 ? 'a' : 'b';
-    EXPECT_EQ(turns, "abbabb");  // shares left: 2/2 4/4 | 1/2 4/4 | 1/2 3/4 | 1/2 2/4 (tie: lowest) | 0 2/4 | 0 1/4
-    std::vector<std::uint8_t> removed(9, 0);
-    long double before = 0;
-    for (std::size_t t = 0; t < found.order.size(); ++t) {
-      removed[static_cast<std::size_t>(found.order[t])] = 1;
-      const long double now = test::removal_error(problem.sites[0], removed, 1e-3);
-      EXPECT_NEAR(found.costs[t], static_cast<double>(now - before), 1e-9 * found.total[0]) << t;
-      before = now;
-    }
-  }
 }
 
 TEST(schur_elimination, equal_channels_go_in_index_order) {
@@ -382,71 +292,5 @@ TEST(schur_elimination, equal_channels_go_in_index_order) {
   }
 }
 
-std::string error_of(const joint_problem& problem, const schur_options& options = {}) {
-  try {
-    run(cpu_context(make_thread_pool(1)), problem, options);
-  } catch (const invalid_argument& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-TEST(schur_elimination, bad_input_is_named) {
-  std::mt19937_64 random(1);
-  const joint_problem good{3, {test::random_site(random, first_channels(3), 5, 3)}};
-  const std::vector<std::int32_t> out_of_range = {3}, negative = {-1}, twice = {1, 1}, one = {1}, two = {0, 1};
-  EXPECT_EQ(error_of(good), "no error");
-  EXPECT_EQ(error_of(good, {.lambda = -1}), "lambda: -1, expected a finite number, not negative");
-  EXPECT_EQ(error_of(good, {.stop_at = 4}), "stop_at: 4, expected 0 to 3 (the channels not forced out)");
-  EXPECT_EQ(error_of(good, {.stop_at = 2, .forced_out = two}), "stop_at: 2, expected 0 to 1 (the channels not forced out)");
-  EXPECT_EQ(error_of(good, {.forced_in = out_of_range}), "forced in: channel 3, expected 0 to 2");
-  EXPECT_EQ(error_of(good, {.forced_out = negative}), "forced out: channel -1, expected 0 to 2");
-  EXPECT_EQ(error_of(good, {.forced_out = twice}), "forced out: channel 1 is forced twice");
-  EXPECT_EQ(error_of(good, {.forced_in = one, .forced_out = two}), "forced out: channel 1 is forced twice");
-  EXPECT_EQ(error_of(good, {.panel = -2}), "panel: -2, expected at least 0");
-  const std::vector<schur_quota> overlapping = {{0, 2, 1}, {1, 2, 1}}, greedy = {{0, 3, 4}}, small = {{0, 3, 1}};
-  EXPECT_EQ(error_of(good, {.quotas = overlapping}), "quota 1: channels 1 to 2, expected a range in 2 to 2");
-  EXPECT_EQ(error_of(good, {.quotas = greedy}), "quota 0: 4 channels to remove, expected 0 (those forced out) to 3");
-  EXPECT_EQ(error_of(good, {.forced_out = two, .quotas = small}), "quota 0: 1 channels to remove, expected 2 (those forced out) to 3");
-  EXPECT_EQ(error_of(good, {.stop_at = 1, .quotas = small}), "stop_at: 1, expected 0 beside quotas");
-  joint_problem bad = good;
-  bad.sites[0].channel[1] = 3;
-  EXPECT_EQ(error_of(bad), "site 0: channel 3 at position 1, expected -1 to 2");
-  bad = good;
-  bad.sites[0].channel.pop_back();
-  EXPECT_EQ(error_of(bad), "site 0: 2 channels given, expected one for each of 3 positions");
-  bad = good;
-  bad.sites[0].covariance[3] = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_EQ(error_of(bad), "site 0: covariance (1, 0) is nan, expected a finite number");
-  bad = good;
-  bad.sites[0].metric[4] = -2;
-  EXPECT_EQ(error_of(bad), "site 0: metric (1, 1) is -2, expected at least 0");
-}
-
-TEST(schur_elimination, bad_numbers_are_found_on_the_device_too) {
-  for (const context& ctx : every_backend()) {
-    if (ctx.backend->space() == memory_space::host) continue;
-    const auto error_of = [&](auto change) {
-      joint_problem bad = one_site(3, {1, 0, 0, 0, 1, 0, 0, 0, 1}, {1, 0, 0, 0, 1, 0, 0, 0, 1});
-      change(bad.sites[0]);
-      return test::error_text<invalid_argument>([&] { eliminate_joint(ctx, 3, resident_problem(ctx, bad).sites, {}); });
-    };
-    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-    EXPECT_EQ(error_of([](joint_site& site) { site.covariance[4] = nan; }),
-              "site 0: covariance (1, 1) is nan, expected a finite number, not negative");
-    EXPECT_EQ(error_of([](joint_site& site) { site.metric[8] = -2; }),
-              "site 0: metric (2, 2) is -2, expected a finite number, not negative");
-    EXPECT_EQ(error_of([](joint_site& site) { site.covariance[3] = nan; }),
-              "site 0: tr(metric covariance) is nan, expected finite numbers in both");
-    EXPECT_EQ(error_of([](joint_site& site) { site.metric[7] = nan; }),
-              "site 0: tr(metric covariance) is nan, expected finite numbers in both");
-    const joint_problem here = one_site(1, {1}, {1});
-    std::vector<schur_site> misplaced = here.views();
-    misplaced[0].space = ctx.backend->space();
-    EXPECT_THROW(eliminate_joint(ctx, 1, misplaced, {}), invalid_argument) << "a device cannot read the host's memory";
-    EXPECT_THROW(eliminate_joint(reference_context(), 1, resident_problem(ctx, here).sites, {}), invalid_argument);
-  }
-}
-
 }  // namespace
-}  // namespace sirfp
+}  // namespace sirfp::test
