@@ -10,12 +10,10 @@
 #include "cuda_backend.hpp"
 #include "device_array.hpp"
 #include "sirfp/expects.hpp"
+#include "weight_parts.hpp"
 
 namespace sirfp {
 namespace {
-
-// Of a weight, what is on the device at once beside the rows taken from it and folded for it.
-constexpr std::int64_t most_values = std::int64_t{8} << 20;
 
 struct split_positions {
   explicit split_positions(std::span<const std::uint8_t> kept_position) {
@@ -101,7 +99,7 @@ class cuda_prediction final : public resident_prediction {
     if (at_.removed_count == 0 || taps == 0) return bias;
     const device::device_scope scope(device_);
     std::vector<double> folded(weight.begin(), weight.end());  // an error leaves the caller's as they are
-    const std::int64_t step = std::max<std::int64_t>(1, most_values / (inputs * taps));
+    const std::int64_t step = outputs_at_once(inputs, taps);
     for (std::int64_t first = 0; first < outputs; first += step) {
       const std::int64_t count = std::min(step, outputs - first);
       fold_part_sync(

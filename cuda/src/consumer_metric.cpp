@@ -7,14 +7,9 @@
 #include "consumer_metric_kernels.hpp"
 #include "cuda_backend.hpp"
 #include "device_array.hpp"
+#include "weight_parts.hpp"
 
 namespace sirfp {
-namespace {
-
-// Of a weight, what is on the device at once, in two layouts.
-constexpr std::int64_t most_values = std::int64_t{8} << 20;
-
-}  // namespace
 
 void cuda_backend::covariance(const context& ctx, const moments_state& site, double weight, buffer& square) const {
   const device::device_scope scope(device_);
@@ -26,7 +21,7 @@ void cuda_backend::add_consumer_metric(const context& ctx, const consumer_weight
   const auto& [values, outputs, inputs, taps, norm_gain] = consumer;
   device_array<double> gram(inputs * inputs, ctx.stream);
   gram.zero();
-  const std::int64_t step = std::max<std::int64_t>(1, most_values / (inputs * taps));
+  const std::int64_t step = outputs_at_once(inputs, taps);
   for (std::int64_t first = 0; first < outputs; first += step) {
     const std::int64_t count = std::min(step, outputs - first);
     const device_array<double> part(
