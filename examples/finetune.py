@@ -1,9 +1,8 @@
 """Trains a pruned network on: `python finetune.py SLIM.pt DATA OUT.pt [--epochs 3] [--device cuda]`. Plain PyTorch.
 
 SLIM.pt is what sirfp wrote for a DeepLabV3+-R18 of examples/deeplabv3plus_camvid (any width), DATA the CamVid folder that its train.py
-describes.
-After every epoch OUT.pt.partial is left, from which a second run goes on. For a network of your own, `slim_module` is the part to take:
-it gives your module the shapes and values of the pruned one.
+describes. After every epoch OUT.pt.partial is left, from which a second run goes on. For a network of your own, `slim_module` is the part
+to take: it gives your module the shapes and values of the pruned one.
 """
 
 import argparse
@@ -35,6 +34,8 @@ def slim_module(module: nn.Module, pruned: torch.jit.ScriptModule) -> nn.Module:
         for kind in ("weight", "bias", "running_mean", "running_var"):
             value = state.get(f"{name}.{kind}" if name else kind)
             if value is None:
+                if getattr(layer, kind, None) is not None:
+                    raise ValueError(f"no {name}.{kind} in it; is it a pruned {type(module).__name__}?")
                 continue
             value = value.detach().clone()
             setattr(layer, kind, nn.Parameter(value) if kind in ("weight", "bias") else value)
@@ -75,7 +76,7 @@ class Training:
         self.epoch = 0
 
     def resume(self, partial: pathlib.Path) -> None:
-        kept = torch.load(partial, weights_only=False)
+        kept = torch.load(partial, map_location="cpu", weights_only=False)
         if kept["run"] != self.run:
             raise SystemExit(f"finetune: {partial} is of another run ({kept['run']}, not {self.run}); remove it to start anew")
         for name, part in self.parts.items():
@@ -117,6 +118,20 @@ class Training:
         )
 
 
+def usable_device(name: str) -> torch.device:
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise argparse.ArgumentTypeError(str(error).splitlines()[0]) from error
+
+
+def slim_network(path: pathlib.Path) -> nn.Module:
+    try:
+        return slim_module(DeepLabV3Plus("r18"), torch.jit.load(path, map_location="cpu"))
+    except (ValueError, RuntimeError) as error:
+        raise SystemExit(f"finetune: {path}: {str(error).splitlines()[0]}") from error
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("slim", type=pathlib.Path)
@@ -125,16 +140,18 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rate", type=float, default=4e-4, help="largest learning rate of the one cycle")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", type=torch.device, default="cpu")
+    parser.add_argument("--device", type=usable_device, default="cpu")
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     random.seed(args.seed)
     torch.set_flush_denormal(True)
-    pruned = torch.jit.load(args.slim, map_location="cpu")
-    net = slim_module(DeepLabV3Plus("r18"), pruned).to(args.device, memory_format=torch.channels_last)
-    validation = load(args.data, "val")
+    net = slim_network(args.slim).to(args.device, memory_format=torch.channels_last)
+    try:
+        validation, training_set = (load(args.data, split) for split in ("val", "train"))
+    except OSError as error:
+        raise SystemExit(f"finetune: {error}") from error
     before = mean_iou(net, *validation)
-    training = Training(net, *load(args.data, "train"), args)
+    training = Training(net, *training_set, args)
     partial = args.out.with_name(args.out.name + ".partial")
     if partial.exists():
         training.resume(partial)

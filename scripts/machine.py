@@ -8,10 +8,14 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
+def has_avx512() -> bool:
+    return "avx512f" in pathlib.Path("/proc/cpuinfo").read_text()
+
+
 def cpu_name() -> str:
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
-            return line.split(":")[1].strip()
+            return line.split(":")[1].strip() + ("" if has_avx512() else " without AVX-512")
     return "unknown CPU"
 
 
