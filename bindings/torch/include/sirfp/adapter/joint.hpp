@@ -16,8 +16,8 @@
 
 namespace sirfp::adapter {
 
-// Covariance and consumer metric of every site that has moments, where `ctx` computes. Waits for the device, not for the products of the
-// weights, which are the host's. Throws invalid_argument for a weight that is not finite (names it).
+// Covariance and consumer metric of every site that has moments, where `ctx` computes; weights are read on the host. Waits for the
+// device. Throws invalid_argument for a weight that is not finite (names it).
 std::vector<joint_site> joint_sites(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph,
                                     const std::map<std::string, moments_state>& sites);
 
