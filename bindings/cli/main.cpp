@@ -13,6 +13,7 @@
 #include "arguments.hpp"
 #include "command.hpp"
 #include "interrupt.hpp"
+#include "memory_policy.hpp"
 #include "sirfp/expects.hpp"
 #include "sirfp/nearest.hpp"
 #include "sirfp/version.hpp"
@@ -101,6 +102,7 @@ int run(const std::vector<std::string>& arguments, const char* const* argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  sirfp::cli::keep_freed_memory();
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error while writing, not the end of the program
   watch_for_interrupts();
   try {

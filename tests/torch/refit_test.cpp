@@ -1,6 +1,7 @@
 // The sequential refit: exact where the kept channels know the others, and better than one prediction a site where errors add up.
 #include <gtest/gtest.h>
 
+#include "../support/aten_threads.hpp"
 #include "../support/error_text.hpp"
 #include "../support/joint_network.hpp"
 #include "../support/redundant_network.hpp"
@@ -171,13 +172,22 @@ TEST(refit, taps_of_their_own_are_not_worse_than_one_prediction) {
   EXPECT_LT(std::pow(product, 1. / 12), 0.95) << "on average it gains";
 }
 
+// Behind a reader that the sweep stops at, or with another stop in between: the pass goes there later then.
+constexpr const char* at_once = "  return self.second.forward(torch.relu(self.first.forward(x)))\n";
+constexpr const char* later =
+    "  y = torch.relu(self.first.forward(x))\n"
+    "  between = self.behind.forward(torch.relu(self.before.forward(y)))\n"
+    "  return self.second.forward(y) + torch.mean(between) * 0.0\n";
+
 // y = W' Z + b by explicit least squares over all patches, written down with at::im2col and at::linalg_lstsq.
 TEST(refit, taps_solve_the_least_squares_problem) {
-  for (const std::int64_t dilation : {1, 2}) {
+  for (const auto& [dilation, forward] : {std::pair{1, at_once}, {2, at_once}, {1, later}}) {
     script_network net(31);
     net.conv("first", {.in = 3, .out = 6, .kernel = 3, .padding = 1});
     net.conv("second", {.in = 6, .out = 4, .kernel = 3, .stride = 2, .padding = 2, .dilation = dilation});
-    const torch::jit::Module module = net.build("  return self.second.forward(torch.relu(self.first.forward(x)))\n");
+    net.conv("before", {.in = 6, .out = 2, .kernel = 3});
+    net.conv("behind", {.in = 2, .out = 2});
+    const torch::jit::Module module = net.build(forward);
     const joint_network all(module, net.normal({3, 3, 12, 14}));
     const channel_mask mask = mask_without(all.graph, "first", {1, 4});
     const adapter::compensated_weights weights = all.refitted(mask, {.lambda = 1e-12});
@@ -316,8 +326,9 @@ TEST(refit, stopped_while_memory_is_on_disk_it_leaves_the_images_whole) {
 TEST(refit, threads_do_not_change_the_weights) {
   const deep_network deep(5);
   const auto refitted = [&](int threads) {
+    const aten_threads as_many(threads);
     return adapter::refit(cpu_context(make_thread_pool(threads)), deep.all.net, deep.all.captured, deep.all.graph, deep.mask,
-                          adapter::in_turn({deep.all.images}), {});
+                          adapter::in_turn(deep.all.images.split(1)), {});
   };
   const auto alone = refitted(1);
   ASSERT_FALSE(alone.tensors.empty());

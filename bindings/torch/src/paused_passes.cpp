@@ -2,41 +2,62 @@
 
 #include <ATen/ATen.h>
 
+#include "side_by_side.hpp"
 #include "sirfp/expects.hpp"
 
 namespace sirfp::adapter {
 
-void paused_passes::each(const std::function<void(std::span<stepper>)>& work) {
-  if (!images_) {
-    for (batch& next : batches_) {
-      resume(next);
-      work(next.passes);
-      pause(next);
+void paused_passes::each(const reader& read) {
+  const c10::Device device = codes_.front()->device;
+  const auto most = static_cast<std::size_t>(most_side_by_side(device));
+  for (std::size_t first = 0; exists(first);) {
+    std::size_t end = first;
+    do resume(batches_[end++]);
+    while (end - first < most && exists(end) && has_room(batches_[end]));
+    std::vector<turn> turns(end - first);
+    side_by_side(device, static_cast<std::int64_t>(turns.size()), [&](std::int64_t i) {
+      const auto k = static_cast<std::size_t>(i);
+      turns[k] = read(batches_[first + k].passes, batches_[first + k].first_image);
+    });
+    for (turn& next : turns) {
+      if (next) next();
+      next = nullptr;
+      pause(batches_[first++]);
     }
-    return;
   }
-  for (at::Tensor input = images_(); input.defined(); input = images_()) start(std::move(input), work);
   images_ = nullptr;
   SIRFP_EXPECTS(!batches_.empty(), "no images to run the network on");
 }
 
-void paused_passes::start(at::Tensor input, const std::function<void(std::span<stepper>)>& work) {
+bool paused_passes::exists(std::size_t index) {
+  if (index == batches_.size() && images_)
+    if (at::Tensor input = images_(); input.defined()) load(std::move(input));
+  return index < batches_.size();
+}
+
+void paused_passes::load(at::Tensor input) {
   // Memory that others look at may not leave for the disk.
   if (input.use_count() > 1 || input.storage().use_count() > 1) input = input.clone();
   batch& added = batches_.emplace_back();
+  added.first_image = images_loaded_;
+  images_loaded_ += static_cast<std::uint64_t>(input.size(0));
+  added.bytes = static_cast<std::int64_t>(input.nbytes());
+  held_ += added.bytes;
   for (const auto& code : codes_) added.passes.emplace_back(code, input);
-  input.reset();
   for (const auto& [which, change] : changes_) added.passes.at(which).replace(change);
-  work(added.passes);
-  pause(added);
+}
+
+bool paused_passes::has_room(const batch& next) const {
+  const bool on_disk = !next.paused.empty() && next.paused.front().on_disk();
+  return held_ + (on_disk ? next.bytes : 0) <= memory_;
 }
 
 void paused_passes::resume(batch& waiting) {
-  tensor_memory& memory = waiting.paused.front();
-  if (memory.on_disk())
-    memory.restore(file_);
-  else
-    held_ -= memory.bytes();
+  if (waiting.paused.empty()) return;  // just loaded
+  if (waiting.paused.front().on_disk()) {
+    waiting.paused.front().restore(file_);
+    held_ += waiting.bytes;
+  }
   waiting.paused.clear();
 }
 
@@ -44,8 +65,10 @@ void paused_passes::pause(batch& running) {
   std::vector<at::Tensor> live, pinned;
   for (const stepper& pass : running.passes) pass.list_tensors(live, pinned);
   tensor_memory& memory = running.paused.emplace_back(live, pinned);
-  if (held_ + memory.bytes() <= memory_)
-    held_ += memory.bytes();
+  held_ -= running.bytes;
+  running.bytes = memory.bytes();
+  if (held_ + running.bytes <= memory_)
+    held_ += running.bytes;
   else
     memory.spill(file_);
 }

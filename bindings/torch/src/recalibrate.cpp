@@ -62,9 +62,9 @@ class recalibration {
     std::int64_t done = 0;
     for (const norm& here : norms) {
       channel_sums sums;
-      passes_.each([&](std::span<stepper> batch) {
+      passes_.each([&](std::span<stepper> batch, std::uint64_t) {
         advance(batch[0], here.node);
-        sums.add(batch[0].input(input_argument));
+        return [&sums, seen = batch[0].input(input_argument)] { sums.add(seen); };
       });
       if (sums.pixels > 1) take_over(here, sums);
       if (options_.progress) options_.progress(++done, static_cast<std::int64_t>(norms.size()));

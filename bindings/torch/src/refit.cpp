@@ -1,23 +1,23 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <map>
+#include <deque>
 #include <optional>
-#include <unordered_map>
 
 #include "added_biases.hpp"
 #include "affine_fit.hpp"
 #include "consumer_weights.hpp"
 #include "cut_network.hpp"
-#include "patches.hpp"
 #include "paused_passes.hpp"
 #include "pixel_sample.hpp"
+#include "refit_stops.hpp"
 #include "sirfp/adapter/joint.hpp"
 #include "sirfp/adapter/observe.hpp"
 #include "sirfp/expects.hpp"
 #include "site_reading.hpp"
 #include "slices.hpp"
 #include "weight_readings.hpp"
+#include "window_fit.hpp"
 
 namespace sirfp::adapter {
 namespace {
@@ -29,24 +29,9 @@ at::Tensor selection_of(const std::vector<std::int64_t>& kept, std::int64_t chan
   return select;
 }
 
-// The error of a fit exceeds the least possible by about one part in as many: 32 gave 2% less output error than 16, and 8 gave 7% more
-// (DeepLabV3+-R18 at 0.1 of its FLOPs), at double and half the time of the sums.
-constexpr std::int64_t pixels_per_unknown = 12;
-constexpr std::int64_t pixels_per_channel = 64;     // likewise, of a prediction from single pixels
-constexpr std::int64_t least_pixels_of_image = 64;  // single pixels cost nothing: a few more, for when fewer images come than were promised
-// Where the images have fewer than this, the fit would follow their noise, and one prediction a site serves better.
-constexpr std::int64_t least_pixels_per_unknown = 8;
-constexpr std::int64_t most_waiting_bytes = std::int64_t{32} << 20U;  // of one consumer's patches
-
-// Where the sweep stops: sites that are first read by one operator.
-struct stop {
-  const torch::jit::Node* node = nullptr;
-  struct reading {
-    std::size_t site = 0;
-    std::size_t input = 0;  // which argument of the node
-  };
-  std::vector<reading> readings;
-};
+// As many as a fit of a window has pixels an unknown, and some more: the pixels cost little.
+constexpr std::int64_t pixels_per_channel = 64;
+constexpr std::int64_t least_pixels_of_image = 64;  // for when fewer images come than were promised
 
 class sweep {
  public:
@@ -64,13 +49,12 @@ class sweep {
         passes_({code_, cut_network_.code()}, std::move(images), options.sweep.memory) {}
 
   compensated_weights run() {
-    const std::vector<stop> stops = all_stops();
     std::int64_t done = 0;
-    for (const stop& here : stops) {
-      const auto first_cut = std::find_if(here.readings.begin(), here.readings.end(), [&](const stop::reading& reading) {
+    for (const refit_stop& here : refit_stops(*code_, captured_, graph_)) {
+      const auto first_cut = std::find_if(here.readings.begin(), here.readings.end(), [&](const refit_stop::reading& reading) {
         return disturbed_ || !removed_positions(graph_.sites[reading.site].layout, mask_).empty();
       });
-      refit_stop(here, {first_cut, here.readings.end()});  // nothing in front of the others was cut
+      refit_at(here, {first_cut, here.readings.end()});  // nothing in front of the others was cut
       for (std::size_t i = 0; i < here.readings.size(); ++i)
         if (options_.sweep.progress) options_.sweep.progress(++done, static_cast<std::int64_t>(graph_.sites.size()));
     }
@@ -80,65 +64,91 @@ class sweep {
  private:
   static constexpr std::size_t original = 0, cut = 1;  // the passes of a batch
 
-  // In execution order.
-  std::vector<stop> all_stops() const {
-    std::unordered_map<const torch::jit::Node*, stop> found;
-    for (std::size_t s = 0; s < graph_.sites.size(); ++s) {
-      const site_reading first = first_reading(captured_, graph_.sites[s]);
-      stop& at = found[first.node];
-      at.node = first.node;
-      at.readings.push_back({s, first.input});
-    }
-    std::vector<stop> stops;
-    for (const instruction& step : code_->body.code)
-      if (const auto here = found.find(step.node); here != found.end()) stops.push_back(std::move(here->second));
-    if (stops.size() != found.size()) throw failure("network: a consumer of its channels runs inside a loop or a branch");
-    return stops;
-  }
+  // Of a site: its kept positions in the cut network, followed by all positions in the original; and its readers with windows.
+  struct site_sums {
+    const consumer_site* site = nullptr;
+    std::size_t input = 0;
+    bool by_pixels = false;  // also where all readers have windows: the images may turn out too few or too small
+    moments_state pixels = {};
+    std::deque<window_fit> windows = {};
+    std::vector<const consumer*> readers = {};  // of the windows
 
-  // Patches wait until there are enough of them: adding to the sums passes over a matrix of (channels x taps)^2 numbers.
-  struct window_sums {
-    tap_window window;
-    at::Tensor weight;                     // the original's, [out, channels x taps]
-    std::vector<at::Tensor> waiting = {};  // [rows, pixels]
-    std::int64_t waiting_bytes = 0;
-    moments_state sums = {};
+    window_fit* window_of(const consumer& reader) {
+      const auto found = std::ranges::find(readers, &reader);
+      return found == readers.end() ? nullptr : &windows[static_cast<std::size_t>(found - readers.begin())];
+    }
   };
 
-  // Of a site: its kept positions in the cut network, followed by all positions in the original (for readers of single pixels); and for
-  // each reader that looks through a window, what its taps see in the cut network, followed by what it gives in the original.
-  struct site_sums {
-    moments_state pixels;
-    std::map<const consumer*, window_sums> windows;
+  // What a batch adds to them.
+  struct window_sample {
+    window_fit* fit = nullptr;
+    std::int64_t image = 0;
+    window_fit::sample found;
+  };
+  struct site_sample {
+    at::Tensor pixels;  // [N, kept + all, P]
+    std::vector<window_sample> windows;
   };
 
   c10::Device device() const { return code_->device; }
 
-  std::vector<site_sums> side_by_side(const stop& here, const std::vector<stop::reading>& readings) {
-    std::vector<site_sums> sums(readings.size());
-    std::uint64_t image = 0;  // the same pixels of it at every site
-    passes_.each([&](std::span<stepper> batch) {
-      advance(batch[original], here.node);
-      advance(batch[cut], cut_network_.twin_of(here.node));
-      for (std::size_t r = 0; r < readings.size(); ++r) add_images(readings[r], batch, image, sums[r]);
-      image += static_cast<std::uint64_t>(batch[original].input(readings.front().input).size(0));
-    });
-    for (site_sums& site : sums)
-      for (auto& [reader, window] : site.windows) add_waiting(window);
+  site_sums sums_for(const refit_stop& here, const refit_stop::reading& reading) const {
+    site_sums sums{.site = &graph_.sites[reading.site], .input = reading.input};
+    for (const consumer& reader : sums.site->consumers) {
+      if (!can_fit(reader)) continue;
+      sums.by_pixels = true;
+      if (!options_.by_taps) continue;
+      const bool soon = here.soon.contains(captured_.nodes.at(static_cast<std::size_t>(reader.op)));
+      auto window = window_fit::of(net_, captured_, reader, options_.images, soon);
+      if (!window) continue;
+      sums.windows.push_back(*std::move(window));
+      sums.readers.push_back(&reader);
+    }
     return sums;
   }
 
-  void add_images(const stop::reading& reading, std::span<stepper> batch, std::uint64_t first_image, site_sums& sums) const {
-    const consumer_site& site = graph_.sites[reading.site];
+  void side_by_side(const refit_stop& here, std::deque<site_sums>& sums) {
+    passes_.each([&](std::span<stepper> batch, std::uint64_t first_image) {
+      advance(batch[original], here.node);
+      advance(batch[cut], cut_network_.twin_of(here.node));
+      std::vector<site_sample> samples;
+      for (site_sums& site : sums) samples.push_back(look(site, batch, first_image));
+      take_outputs(batch[original], samples);
+      return [this, &sums, samples = std::move(samples)] {
+        for (std::size_t s = 0; s < sums.size(); ++s) add(samples[s], sums[s]);
+      };
+    });
+  }
+
+  site_sample look(site_sums& sums, std::span<stepper> batch, std::uint64_t first_image) const {
+    const consumer_site& site = *sums.site;
     const auto count = static_cast<std::int64_t>(site.layout.size());
-    const at::Tensor d = batch[original].input(reading.input).narrow(site.axis, site.first, count);
-    const at::Tensor z = cut_network_.site_in(batch[cut].input(reading.input), site);
-    if (first_image == 0) choose_windows(site, d, z, sums);
-    for (auto& [reader, window] : sums.windows)
-      for (std::int64_t n = 0; n < d.size(0); ++n) add_window(window, d[n], z[n], first_image + static_cast<std::uint64_t>(n));
-    // Also where all readers have windows: the images may turn out too few or too small.
-    if (std::ranges::any_of(site.consumers, [&](const consumer& reader) { return can_fit(reader); }))
-      add_pixels(sampled_pixels(site, z, d, first_image), 1, sums.pixels);
+    const at::Tensor d = batch[original].input(sums.input).narrow(site.axis, site.first, count);
+    const at::Tensor z = cut_network_.site_in(batch[cut].input(sums.input), site);
+    site_sample sample;
+    if (sums.by_pixels) sample.pixels = sampled_pixels(site, z, d, first_image);
+    for (window_fit& window : sums.windows)
+      for (std::int64_t n = 0; d.dim() == 4 && n < d.size(0); ++n)
+        if (auto found = window.look(d[n], z[n], first_image + static_cast<std::uint64_t>(n)))
+          sample.windows.push_back({&window, n, *std::move(found)});
+    return sample;
+  }
+
+  // The original runs on to the readers of these sites that come before the next stop: nothing that is cut lies between.
+  static void take_outputs(stepper& pass, std::vector<site_sample>& samples) {
+    std::vector<window_sample*> open;
+    for (site_sample& site : samples)
+      for (window_sample& window : site.windows)
+        if (window.fit->soon()) open.push_back(&window);
+    while (!open.empty()) {
+      std::vector<torch::jit::IValue> outputs;
+      const torch::jit::Node* node = pass.step(&outputs);
+      std::erase_if(open, [&](window_sample* window) {
+        if (window->fit->node() != node) return false;
+        window->fit->take(window->found, outputs.at(0).toTensor()[window->image]);
+        return true;
+      });
+    }
   }
 
   // z followed by d at a share of the pixels: a prediction has as many unknowns as the cut network has channels.
@@ -153,44 +163,11 @@ class sweep {
     return at::cat({sample.of(made_readable(z, site.axis).tensor, axis, names), sample.of(before, axis, names)}, 1);
   }
 
-  // Which readers are fitted tap by tap: convolutions with a window and pixels enough.
-  void choose_windows(const consumer_site& site, const at::Tensor& d, const at::Tensor& z, site_sums& sums) const {
-    for (const consumer& reader : site.consumers) {
-      const op_value& weight = captured_.ops.values.at(static_cast<std::size_t>(reader.weight));
-      const auto window = window_of(captured_.ops.ops.at(static_cast<std::size_t>(reader.op)), reader, weight.shape);
-      if (!options_.by_taps || !can_fit(reader) || !window || window->taps() == 1 || d.dim() != 4) continue;
-      const auto [height, width] = window->output(d.size(2), d.size(3));
-      const bool enough = options_.images == 0 || options_.images * height * width >= least_pixels_per_unknown * z.size(1) * window->taps();
-      if (!enough || z.size(1) == 0) continue;
-      const at::Tensor rows = block_of(tensor_of(net_, captured_, reader.weight), reader).flatten(1).to(at::kFloat);
-      sums.windows.emplace(&reader, window_sums{.window = *window, .weight = sent_to(device(), rows)});
-    }
-  }
-
-  void add_pixels(const at::Tensor& both, std::int64_t site_axis, moments_state& sums) const {
-    const auto [tensor, axis] = made_readable(both, site_axis);
-    accumulate_moments(ctx_, view_for(ctx_, tensor, axis), {}, sums);
-  }
-
-  // One image, at a share of its pixels: a row of the weight has as many unknowns as the cut network's taps see numbers.
-  void add_window(window_sums& into, const at::Tensor& d, const at::Tensor& z, std::uint64_t image) const {
-    const tap_window& window = into.window;
-    const auto [height, width] = window.output(d.size(1), d.size(2));
-    if (height * width == 0) return;
-    const std::int64_t unknowns = z.size(0) * window.taps();
-    const std::int64_t wanted = options_.images > 0 ? pixels_per_unknown * unknowns / options_.images + 1 : height * width;
-    const at::Tensor pixels = sent_to(device(), pixel_sample(height, width, wanted).positions(image));
-    const at::Tensor given = at::matmul(into.weight, patches(d.to(at::kFloat), window, pixels));
-    into.waiting.push_back(at::cat({patches(z.to(at::kFloat), window, pixels), given}));
-    into.waiting_bytes += static_cast<std::int64_t>(into.waiting.back().nbytes());
-    if (into.waiting_bytes >= most_waiting_bytes) add_waiting(into);
-  }
-
-  void add_waiting(window_sums& window) const {
-    if (window.waiting.empty()) return;
-    add_pixels(at::cat(window.waiting, 1).unsqueeze(0), 1, window.sums);
-    window.waiting.clear();
-    window.waiting_bytes = 0;
+  void add(const site_sample& sample, site_sums& sums) const {
+    for (const window_sample& window : sample.windows) window.fit->add(ctx_, window.found);
+    if (!sample.pixels.defined()) return;
+    const auto [tensor, axis] = made_readable(sample.pixels, 1);
+    accumulate_moments(ctx_, view_for(ctx_, tensor, axis), {}, sums.pixels);
   }
 
   bool is_shared(const consumer& reader) const {
@@ -200,14 +177,17 @@ class sweep {
     return !is_shared(reader) && readings_.sink_of(reader.weight).type != offset_sink::kind::none;
   }
 
-  void refit_stop(const stop& here, const std::vector<stop::reading>& readings) {
+  void refit_at(const refit_stop& here, std::span<const refit_stop::reading> readings) {
     if (readings.empty()) return;
-    const std::vector<site_sums> sums = side_by_side(here, readings);
+    std::deque<site_sums> sums;
+    for (const refit_stop::reading& reading : readings) sums.push_back(sums_for(here, reading));
+    side_by_side(here, sums);
     disturbed_ = true;
-    for (std::size_t r = 0; r < readings.size(); ++r) refit_site(graph_.sites[readings[r].site], sums[r]);
+    for (site_sums& site : sums) refit_site(site);
   }
 
-  void refit_site(const consumer_site& site, const site_sums& sums) {
+  void refit_site(site_sums& sums) {
+    const consumer_site& site = *sums.site;
     const std::vector<std::int64_t> kept = kept_positions(site.layout, mask_);
     std::optional<affine_map> shared_map;
     if (sums.pixels.channels != 0)
@@ -221,8 +201,8 @@ class sweep {
         if (reader.block == 0)
           result_.notes.push_back(text(weight.name, " is not refitted: ", is_shared(reader) ? "several operators read it" : sink.problem));
         zero_positions(changed, reader, removed_positions(site.layout, mask_));
-      } else if (const auto found = sums.windows.find(&reader); found != sums.windows.end() && saw_enough(found->second, kept)) {
-        refit_window(reader, moments_sync(found->second.sums), kept, changed);
+      } else if (const auto seen = window_moments(sums, reader, static_cast<std::int64_t>(kept.size()))) {
+        refit_window(reader, *seen, kept, changed);
       } else {
         refit_pixels(reader, *shared_map, kept, changed);
       }
@@ -230,9 +210,9 @@ class sweep {
     }
   }
 
-  bool saw_enough(const window_sums& window, const std::vector<std::int64_t>& kept) const {
-    const auto unknowns = static_cast<double>(kept.size()) * static_cast<double>(window.window.taps());
-    return window.sums.channels != 0 && (options_.images == 0 || window.sums.weight >= least_pixels_per_unknown * unknowns);
+  std::optional<moments> window_moments(site_sums& sums, const consumer& reader, std::int64_t kept) const {
+    window_fit* const window = sums.window_of(reader);
+    return window == nullptr ? std::nullopt : window->sums_sync(ctx_, kept);
   }
 
   void refit_pixels(const consumer& reader, const affine_map& map, const std::vector<std::int64_t>& kept, at::Tensor& changed) {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "consumer_weights.hpp"
+#include "side_by_side.hpp"
 #include "sirfp/adapter/joint.hpp"
 #include "sirfp/expects.hpp"
 
@@ -93,10 +94,10 @@ class sensitivity {
     std::vector<sensitivity_curve> measured;
     for (const cut& at : cuts_) {
       const torch::jit::Node* start = captured_.nodes.at(static_cast<std::size_t>(at.start));
-      for (stepper& batch : base_)
-        while (batch.next() != start) batch.step();
-      measured.push_back({curves_[at.curve].group, {}});
-      for (const std::int64_t removed : at.removals) measured.back().points.push_back({removed, error_at(curves_[at.curve], removed)});
+      each_batch([&](std::size_t b) {
+        while (base_[b].next() != start) base_[b].step();
+      });
+      measured.push_back({curves_[at.curve].group, points_of(curves_[at.curve], at.removals)});
     }
     return measured;
   }
@@ -115,34 +116,65 @@ class sensitivity {
     throw failure("network: its output was not reached");
   }
 
+  c10::Device device() const { return net_.place->device(); }
+
+  void each_batch(const std::function<void(std::size_t)>& body) const {
+    side_by_side(device(), static_cast<std::int64_t>(base_.size()), [&](std::int64_t b) { body(static_cast<std::size_t>(b)); });
+  }
+
   void measure_reference() {
-    at::Tensor sum, squares;
+    reference_.resize(base_.size());
+    each_batch([&](std::size_t b) { reference_[b] = output_of(base_[b]); });
+    at::Tensor sum;
     std::int64_t elements = 0;
-    for (const stepper& batch : base_) {
-      reference_.push_back(output_of(batch));
-      sum = sum.defined() ? sum + reference_.back().sum() : reference_.back().sum();
-      elements += reference_.back().numel();
+    for (const at::Tensor& output : reference_) {
+      sum = sum.defined() ? sum + output.sum() : output.sum();
+      elements += output.numel();
     }
     const double mean = sum.item<double>() / static_cast<double>(elements);
     for (const at::Tensor& output : reference_) variation_ += (output - mean).square().sum().item<double>();
   }
 
-  double error_at(const removal_curve& curve, std::int64_t removed) {
+  // What the readers of the curve's group read when so many of its channels are gone.
+  std::vector<argument_override> compensated(const removal_curve& curve, std::int64_t removed) const {
     channel_mask mask = full_mask(graph_);
     for (std::int64_t t = 0; t < removed; ++t)
       mask[static_cast<std::size_t>(curve.group)][static_cast<std::size_t>(curve.order[static_cast<std::size_t>(t)])] = 0;
     const compensated_weights weights =
         compensate(ctx_, net_, captured_, graph_, mask, sites_, compensation::least_squares, options_.lambda);
     std::vector<argument_override> overrides = overrides_of(net_, captured_, graph_, mask, weights);
-    for (argument_override& change : overrides) change.tensor = sent_to(net_.place->device(), change.tensor);
-    at::Tensor squares = at::zeros({}, reference_.front().options());  // read once for all passes: a device is waited for then
-    for (std::size_t b = 0; b < base_.size(); ++b) {
-      stepper pass = base_[b];
-      for (const argument_override& change : overrides) pass.replace(change);
-      squares += (output_of(std::move(pass)) - reference_[b]).square().sum();
-      if (options_.progress) options_.progress(++done_, total_);
+    for (argument_override& change : overrides) change.tensor = sent_to(device(), change.tensor);
+    return overrides;
+  }
+
+  at::Tensor squared_error(std::size_t batch, const std::vector<argument_override>& overrides) const {
+    stepper pass = base_[batch];
+    for (const argument_override& change : overrides) pass.replace(change);
+    return (output_of(std::move(pass)) - reference_[batch]).square().sum();
+  }
+
+  std::vector<sensitivity_point> points_of(const removal_curve& curve, const std::vector<std::int64_t>& removals) {
+    std::vector<std::vector<argument_override>> overrides;
+    for (const std::int64_t removed : removals) overrides.push_back(compensated(curve, removed));
+    const std::size_t batches = base_.size();
+    std::vector<at::Tensor> squares(removals.size() * batches);  // read at the end: a device is waited for then
+    const auto most = static_cast<std::size_t>(most_side_by_side(device()));
+    for (std::size_t first = 0; first < squares.size(); first += most) {
+      const std::size_t count = std::min(most, squares.size() - first);
+      side_by_side(device(), static_cast<std::int64_t>(count), [&](std::int64_t i) {
+        const std::size_t pass = first + static_cast<std::size_t>(i);
+        squares[pass] = squared_error(pass % batches, overrides[pass / batches]);
+      });
+      for (std::size_t i = 0; i < count; ++i)
+        if (options_.progress) options_.progress(++done_, total_);
     }
-    return variation_ > 0 ? squares.item<double>() / variation_ : 0;
+    std::vector<sensitivity_point> points;
+    for (std::size_t k = 0; k < removals.size(); ++k) {
+      at::Tensor sum = squares[k * batches];
+      for (std::size_t b = 1; b < batches; ++b) sum = sum + squares[k * batches + b];
+      points.push_back({removals[k], variation_ > 0 ? sum.item<double>() / variation_ : 0});
+    }
+    return points;
   }
 
   const context& ctx_;
