@@ -1,5 +1,5 @@
-// Forward passes over many batches that advance together: each runs on from where it stood and pauses again, several batches at a time. What
-// the paused ones hold beyond a limit waits on disk.
+// Forward passes over many batches that advance together: each runs on from where it stood and pauses again, several batches at a time.
+// What the paused ones hold beyond a limit waits on disk.
 #pragma once
 
 #include <functional>
@@ -24,8 +24,8 @@ class paused_passes {
   paused_passes(programs codes, image_stream images, std::int64_t memory)
       : codes_(std::move(codes)), images_(std::move(images)), memory_(memory) {}
 
-  // Calls read for every batch, for several side by side, and what it returns for one after the other, always in the same order; first_image
-  // counts the images of the batches before. Throws invalid_argument if there are none.
+  // Calls read for every batch, for several side by side, and what it returns for one after the other, always in the same order;
+  // first_image counts the images of the batches before. Throws invalid_argument if there are none.
   void each(const reader& read);
   // Pass `which` of every batch reads another tensor from here on.
   void replace(std::size_t which, argument_override change);

@@ -1,5 +1,5 @@
-// Several passes at once, one thread each. Two passes on a thread each take three quarters of the time of one after the other on two threads
-// (docs/decisions/0011): ATen's threads meet after every operator, passes do not.
+// Several passes at once, one thread each. Two passes on a thread each take three quarters of the time of one after the other on two
+// threads (docs/decisions/0011): ATen's threads meet after every operator, passes do not.
 #pragma once
 
 #include <c10/core/Device.h>

@@ -36,7 +36,8 @@ std::optional<window_fit> window_fit::of(const network& net, const captured_netw
   if (!made.soon_)
     made.weight_ = sent_to(made.device_, rows);
   else if (biased)
-    made.bias_ = sent_to(made.device_, tensor_of(net, captured, reader.bias).narrow(0, reader.block * rows.size(0), rows.size(0))).unsqueeze(1);
+    made.bias_ =
+        sent_to(made.device_, tensor_of(net, captured, reader.bias).narrow(0, reader.block * rows.size(0), rows.size(0))).unsqueeze(1);
   return made;
 }
 

@@ -1,5 +1,5 @@
-// A convolution whose taps are fitted each by itself (docs/decisions/0006): at a share of its output pixels, what all its taps see in the cut
-// network and what it gives in the original one.
+// A convolution whose taps are fitted each by itself (docs/decisions/0006): at a share of its output pixels, what all its taps see in the
+// cut network and what it gives in the original one.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -22,9 +22,9 @@ class window_fit {
   static std::optional<window_fit> of(const network& net, const captured_network& captured, const consumer& reader, std::int64_t images,
                                       bool soon);
 
-  struct sample {          // of one image
-    at::Tensor pixels;     // of the output: [P]
-    at::Tensor seen;       // [kept channels x taps, P], float
+  struct sample {           // of one image
+    at::Tensor pixels;      // of the output: [P]
+    at::Tensor seen;        // [kept channels x taps, P], float
     at::Tensor given = {};  // [outputs, P], float, without the bias
   };
   // d, z: the site of one image in the original and in the cut network, [C, H, W]. Nothing where images like this are too few or too small.

@@ -20,10 +20,11 @@ image_stream in_turn(std::vector<at::Tensor> batches);
 // Bytes: half of the machine's memory. (On a GPU, take half of its own: context.memory knows how much that is.)
 std::int64_t half_of_memory();
 
-// What a sweep holds: of the batch at work, the tensors that operators to come still read and those of the operator that runs; of all
-// others only the former, of which what exceeds `memory` bytes lies in an unnamed temporary file (in TMPDIR, else /tmp; failure when the
-// disk is full). The network's parameters, their replacements and the sums of one consumer site come on top. The result does not depend on
-// it, bit for bit.
+// What a sweep holds: of the batches at work (on the host one a thread, on a GPU one), the tensors that operators to come still read and
+// those of the operator that runs; of all others only the former. What of it exceeds `memory` bytes when a batch pauses lies in an unnamed
+// temporary file (in TMPDIR, else /tmp; failure when the disk is full), and no more batches come back from there at once than fit, but one.
+// The network's parameters, their replacements and the sums of one consumer site come on top. The result does not depend on `memory`, bit
+// for bit.
 struct sweep_options {
   std::int64_t memory = half_of_memory();
   progress_listener progress = {};  // done, total: places in the network where the sweep stops
