@@ -248,6 +248,17 @@ TEST(observe_device, tensors_elsewhere_are_refused) {
                    "which is not in the memory of backend cuda's device");
 }
 
+// Its kernels would not wait for the operators that write the maps.
+TEST(observe_device, another_stream_than_torchs_is_refused) {
+  three_ways all;
+  int elsewhere = 0;
+  all.device.ctx.stream = &elsewhere;
+  calibration_state state;
+  const auto observer = all.device.observer();
+  SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { add(observer, batch_of(1, 1), {"x"}, state); }),
+                   "a feature map on cpu: the context has another stream than Torch's current one there");
+}
+
 TEST(observe_device, nothing_is_left_behind) {
   const std::size_t before = emulator::live_allocations();
   {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "../support/aten_threads.hpp"
 #include "../support/error_text.hpp"
 #include "../support/joint_network.hpp"
 #include "../support/script_network.hpp"
@@ -120,6 +121,7 @@ TEST(recalibrate, without_removal_changes_statistics_only_and_the_second_time_no
 
 TEST(recalibrate, memory_on_disk_does_not_change_it) {
   recalibrated_network cut(9);
+  const aten_threads three(3);
   cut.cut(9);
   const auto in_memory = cut.recalibrated({}), spilled = cut.recalibrated({}, {.memory = 0});
   for (const auto& [name, tensor] : spilled.tensors) EXPECT_TRUE(at::equal(tensor, in_memory.tensors.at(name))) << name;

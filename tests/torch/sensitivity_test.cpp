@@ -3,6 +3,7 @@
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
 #include "../support/allocation_checks.hpp"
+#include "../support/aten_threads.hpp"
 #include "../support/error_text.hpp"
 #include "../support/joint_network.hpp"
 #include "../support/script_network.hpp"
@@ -67,6 +68,7 @@ TEST(measure_sensitivity, equals_whole_passes_of_the_masked_network) {
 }
 
 void expect_whole_passes_agree(const joint_network& all) {
+  const aten_threads three(3);  // the passes of a group at once
   const auto curves = joint_curves(all);
   ASSERT_FALSE(curves.empty());
   const auto found = measure(all, curves, {}, all.images.size(0));
@@ -87,6 +89,21 @@ TEST(measure_sensitivity, passes_do_not_write_over_each_other) {
   maker.conv("right", {.in = 8, .out = 2});
   expect_whole_passes_agree({maker.build("  y = self.stem.forward(x)\n  a = self.left.forward(y)\n  z = torch.selu_(y)\n"
                                          "  return torch.cat([a, self.right.forward(z)], 1)\n"),
+                             maker.normal({2, 3, 8, 8})});
+}
+
+// Every pass has a list of its own, and sees in it what is written to its elements.
+TEST(measure_sensitivity, passes_do_not_append_to_each_others_lists) {
+  script_network maker(12);
+  maker.conv("stem", {.in = 3, .out = 8, .kernel = 3, .padding = 1});
+  for (const char* name : {"left", "right"}) maker.conv(name, {.in = 8, .out = 4});
+  maker.conv("head", {.in = 8, .out = 3});
+  expect_whole_passes_agree({maker.build("  y = self.stem.forward(x)\n"
+                                         "  found : List[Tensor] = []\n"
+                                         "  found.append(self.left.forward(y))\n"
+                                         "  torch.selu_(found[0])\n"
+                                         "  found.append(self.right.forward(y))\n"
+                                         "  return self.head.forward(torch.cat(found, 1))\n"),
                              maker.normal({2, 3, 8, 8})});
 }
 

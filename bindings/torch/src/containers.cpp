@@ -61,4 +61,28 @@ void test_instance(const Node* node, Stack& stack) {
   stack.assign(1, IValue(is_one));
 }
 
+IValue unshared(const IValue& value, container_copies& copies) {
+  if (!value.isList() && !value.isGenericDict() && !value.isTuple()) return value;
+  const void* const identity = value.internalToPointer();
+  if (const auto made = copies.find(identity); made != copies.end()) return made->second;
+  IValue copy;
+  if (value.isList()) {
+    c10::impl::GenericList list = value.toList().copy();
+    for (std::size_t i = 0; i < list.size(); ++i) list.set(i, unshared(list.get(i), copies));
+    copy = std::move(list);
+  } else if (value.isGenericDict()) {
+    c10::impl::GenericDict dict = value.toGenericDict().copy();
+    for (const auto& entry : dict) entry.setValue(unshared(entry.value(), copies));
+    copy = std::move(dict);
+  } else {
+    const auto& from = value.toTupleRef();
+    std::vector<IValue> elements;
+    for (const IValue& element : from.elements()) elements.push_back(unshared(element, copies));
+    const auto type = from.type();
+    copy = type->name() ? c10::ivalue::Tuple::createNamed(std::move(elements), type) : c10::ivalue::Tuple::create(std::move(elements));
+  }
+  copies.emplace(identity, copy);
+  return copy;
+}
+
 }  // namespace sirfp::adapter

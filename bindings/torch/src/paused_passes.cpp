@@ -25,14 +25,18 @@ void paused_passes::each(const reader& read) {
       pause(batches_[first++]);
     }
   }
-  images_ = nullptr;
   SIRFP_EXPECTS(!batches_.empty(), "no images to run the network on");
 }
 
 bool paused_passes::exists(std::size_t index) {
-  if (index == batches_.size() && images_)
-    if (at::Tensor input = images_(); input.defined()) load(std::move(input));
-  return index < batches_.size();
+  if (index < batches_.size()) return true;
+  at::Tensor input = images_ ? images_() : at::Tensor();
+  if (!input.defined()) {
+    images_ = nullptr;
+    return false;
+  }
+  load(std::move(input));
+  return true;
 }
 
 void paused_passes::load(at::Tensor input) {

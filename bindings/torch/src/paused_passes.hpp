@@ -46,7 +46,7 @@ class paused_passes {
   programs codes_;
   image_stream images_;
   std::int64_t memory_;
-  std::int64_t held_ = 0;  // bytes of the batches that are not on disk
+  std::int64_t held_ = 0;  // bytes of the batches that are not on disk; of those at work, what they had when they last paused
   std::uint64_t images_loaded_ = 0;
   std::vector<batch> batches_;
   std::vector<std::pair<std::size_t, argument_override>> changes_;

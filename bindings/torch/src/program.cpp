@@ -129,6 +129,7 @@ class compiler {
     instruction step;
     step.node = node;
     step.what = kind_of(node);
+    node->maybeSchema();  // looked up now: passes on several threads would do it at once
     if (step.what == instruction::kind::call) step.operation = std::make_unique<torch::jit::Operation>(node->getOperation());
     step.inputs = operands(node, last, own);
     for (const Block* inner : node->blocks()) {

@@ -29,8 +29,7 @@ at::Tensor selection_of(const std::vector<std::int64_t>& kept, std::int64_t chan
   return select;
 }
 
-// As many as a fit of a window has pixels an unknown, and some more: the pixels cost little.
-constexpr std::int64_t pixels_per_channel = 64;
+constexpr std::int64_t pixels_per_channel = 64;     // a fit from single pixels has as many unknowns a row as there are channels
 constexpr std::int64_t least_pixels_of_image = 64;  // for when fewer images come than were promised
 
 class sweep {
@@ -107,7 +106,7 @@ class sweep {
     return sums;
   }
 
-  void side_by_side(const refit_stop& here, std::deque<site_sums>& sums) {
+  void sum_over_images(const refit_stop& here, std::deque<site_sums>& sums) {
     passes_.each([&](std::span<stepper> batch, std::uint64_t first_image) {
       advance(batch[original], here.node);
       advance(batch[cut], cut_network_.twin_of(here.node));
@@ -181,7 +180,7 @@ class sweep {
     if (readings.empty()) return;
     std::deque<site_sums> sums;
     for (const refit_stop::reading& reading : readings) sums.push_back(sums_for(here, reading));
-    side_by_side(here, sums);
+    sum_over_images(here, sums);
     disturbed_ = true;
     for (site_sums& site : sums) refit_site(site);
   }

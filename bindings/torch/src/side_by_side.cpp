@@ -24,6 +24,7 @@ void side_by_side(c10::Device device, std::int64_t count, const std::function<vo
   aten_executor()->parallel_for(std::max<std::int64_t>(count, 2), [&](std::int64_t i) {
     if (i >= count) return;
 #ifdef _OPENMP
+    at::get_num_threads();   // ATen sets a thread's number when it first asks: before the next line, not after
     omp_set_num_threads(1);  // of this thread, until the region ends: oneDNN plans for as many as it is told, and its sums follow the plan
 #endif
     const at::ThreadLocalStateGuard guard(modes);

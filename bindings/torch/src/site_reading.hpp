@@ -26,7 +26,8 @@ struct readable {
 };
 readable made_readable(at::Tensor tensor, std::int64_t axis);
 
-// view_of in the memory that the context's backend works in; it refuses what does not lie there.
+// view_of in the memory that the context's backend works in; it refuses what does not lie there. Throws invalid_argument if the map is
+// written on another stream than the context's.
 feature_view view_for(const context& ctx, const at::Tensor& tensor, std::int64_t axis);
 
 }  // namespace sirfp::adapter

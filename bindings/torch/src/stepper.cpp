@@ -1,5 +1,7 @@
 #include "stepper.hpp"
 
+#include "containers.hpp"
+
 namespace sirfp::adapter {
 
 using torch::jit::IValue;
@@ -7,6 +9,15 @@ using torch::jit::Stack;
 
 stepper::stepper(std::shared_ptr<const program> code, const at::Tensor& input) : code_(std::move(code)), state_(code_->slots, nullptr) {
   if (code_->input >= 0) state_.slot(code_->input) = sent_to(code_->device, input);
+}
+
+stepper::stepper(const stepper& other)
+    : code_(other.code_), state_(other.state_), position_(other.position_), overrides_(other.overrides_) {
+  container_copies copies;
+  for (std::size_t slot = 0; slot < code_->slots.size(); ++slot) {
+    IValue& held = state_.slot(static_cast<std::int32_t>(slot));
+    held = unshared(held, copies);
+  }
 }
 
 void stepper::replace(const argument_override& change) {
@@ -34,14 +45,22 @@ void stepper::isolate(const instruction& next, Stack& stack) {
     if (alias == nullptr || !alias->isWrite() || !stack[i].isTensor() || held_by_nobody_else(stack[i].toTensor())) continue;
     const at::Tensor written = stack[i].toTensor();
     const at::Tensor copy = at::empty({0}, written.options()).set_(written.storage()).clone();
-    const auto move = [&](IValue& held) {
+    const auto move = [&](auto&& self, IValue& held) -> void {
+      if (held.isTensorList() || held.isList()) {
+        c10::List<IValue> list = held.toList();
+        for (std::size_t k = 0; k < list.size(); ++k) {
+          IValue element = list.get(k);
+          self(self, element);
+          list.set(k, element);
+        }
+      }
       if (!held.isTensor()) return;
       const at::Tensor tensor = held.toTensor();
       if (!tensor.defined() || !tensor.has_storage() || !tensor.is_alias_of(written) || tensor.dtype() != written.dtype()) return;
       held = copy.as_strided(tensor.sizes(), tensor.strides(), tensor.storage_offset());
     };
-    for (IValue& held : stack) move(held);
-    for (std::size_t slot = 0; slot < code_->slots.size(); ++slot) move(state_.slot(static_cast<std::int32_t>(slot)));
+    for (IValue& held : stack) move(move, held);
+    for (std::size_t slot = 0; slot < code_->slots.size(); ++slot) move(move, state_.slot(static_cast<std::int32_t>(slot)));
   }
 }
 

@@ -18,10 +18,15 @@ struct argument_override {
   at::Tensor tensor;
 };
 
-// Copies share their tensors, so in-place operators run on a copy of what they write.
+// Copies share their tensors, so in-place operators run on a copy of what they write. Each has lists and dictionaries of its own.
 class stepper {
  public:
   stepper(std::shared_ptr<const program> code, const at::Tensor& input);
+  stepper(const stepper& other);
+  stepper(stepper&&) = default;
+  stepper& operator=(const stepper&) = delete;
+  stepper& operator=(stepper&&) = default;
+  ~stepper() = default;
 
   bool done() const noexcept { return position_ == code_->body.code.size(); }
   std::size_t position() const noexcept { return position_; }

@@ -13,8 +13,8 @@
 namespace sirfp::adapter {
 
 // The engine on a device: on the host the cpu backend (exact: the reference), on a GPU the cuda backend on Torch's current stream there,
-// which has to stay the current one while the context is used. Throws invalid_argument and says what is missing: the backend in this build,
-// CUDA in this Torch, a driver, a GPU of that number.
+// which has to stay the current one while the context is used (what reads a feature map refuses another). Throws invalid_argument and says
+// what is missing: the backend in this build, CUDA in this Torch, a driver, a GPU of that number.
 context context_on(c10::Device device, std::shared_ptr<executor> threads, bool exact = false);
 
 // Torch's current stream there, as a cudaStream_t; null on the host.

@@ -23,7 +23,8 @@ std::int64_t half_of_memory();
 // What a sweep holds: of the batches at work (on the host one a thread, on a GPU one), the tensors that operators to come still read and
 // those of the operator that runs; of all others only the former. What of it exceeds `memory` bytes when a batch pauses lies in an unnamed
 // temporary file (in TMPDIR, else /tmp; failure when the disk is full), and no more batches come back from there at once than fit, but one.
-// The network's parameters, their replacements and the sums of one consumer site come on top. The result does not depend on `memory`, bit
+// The network's parameters, their replacements, and of one place where the sweep stops the sums and the samples of the batches at work come
+// on top. The result does not depend on `memory`, bit
 // for bit.
 struct sweep_options {
   std::int64_t memory = half_of_memory();
