@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sirfp/elimination.hpp"
+#include "sirfp/backend.hpp"
 #include "sirfp/expects.hpp"
 #include "sirfp/nearest.hpp"
-#include "sirfp/packed.hpp"
 
 namespace sirfp {
 namespace {
@@ -18,7 +17,7 @@ struct open_unit {
   ranked_unit unit;
   std::vector<std::int32_t> channels;
   std::vector<std::int32_t> row_of;  // by channel of the group; -1: not in this unit
-  std::vector<double> matrix;        // [n x n], lower triangle until it is ranked, so that both halves are the same sum
+  buffer matrix;                     // [n x n], where the backend computes
   std::vector<double> edge_sum;      // over backbone layers and positions
   std::vector<std::int32_t> edge_count;
 };
@@ -33,39 +32,17 @@ std::int64_t pixels_of(const op_list& network, const observed_layer& layer) {
 
 // One layer's statistics as ranking reads them.
 struct layer_statistics {
-  std::vector<double> redundancy;  // packed, |R| in the wanted scale
-  std::vector<double> edge;        // [C]; empty where the prior is 0
+  const similarity_state* redundancy = nullptr;
+  std::vector<double> edge;  // [C]; empty where the prior is 0
 };
 
-void apply_scale(const op_list& network, const observed_layer& layer, redundancy_scale scale, std::vector<double>& packed) {
-  const auto channels = static_cast<std::int64_t>(layer.layout.size());
-  if (scale == redundancy_scale::resolution_neutral) {
-    const auto pixels = static_cast<double>(pixels_of(network, layer));
-    for (double& value : packed) value *= pixels;
-  }
-  if (scale == redundancy_scale::cosine) {
-    std::vector<double> norm(layer.layout.size());
-    for (std::int64_t c = 0; c < channels; ++c)
-      norm[static_cast<std::size_t>(c)] = std::sqrt(packed[static_cast<std::size_t>(packed_index(c, c))]);
-    for (std::int64_t i = 0, at = 0; i < channels; ++i)
-      for (std::int64_t j = 0; j <= i; ++j, ++at) {
-        const double scale_ij = norm[static_cast<std::size_t>(i)] * norm[static_cast<std::size_t>(j)];
-        double& value = packed[static_cast<std::size_t>(at)];
-        value = scale_ij > 0 ? value / scale_ij : 0;  // a channel that is zero everywhere resembles nothing
-      }
-  }
-}
-
-layer_statistics statistics_of(const op_list& network, const observed_layer& layer, const calibration_state& state,
-                               const ranking_options& options) {
+layer_statistics statistics_of(const observed_layer& layer, const calibration_state& state, const ranking_options& options) {
   const auto channels = static_cast<std::int64_t>(layer.layout.size());
   const auto found = state.layers.find(layer.name);
   SIRFP_EXPECTS(found != state.layers.end(), "layer ", layer.name, " is not in the calibration state: was it observed with this network?");
   SIRFP_EXPECTS(found->second.channels == channels, "layer ", layer.name, ": ", channels, " channels in the network, ",
                 found->second.channels, " in the calibration state");
-  layer_statistics statistics{mean_redundancy_sync(found->second), {}};
-  for (double& value : statistics.redundancy) value = std::fabs(value);
-  apply_scale(network, layer, options.scale, statistics.redundancy);
+  layer_statistics statistics{&found->second, {}};
   if (options.edge_weight == 0 || !is_backbone(layer, options)) return statistics;
   const auto edge = state.edges.find(layer.name);
   SIRFP_EXPECTS(edge != state.edges.end(), "layer ", layer.name,
@@ -76,31 +53,50 @@ layer_statistics statistics_of(const op_list& network, const observed_layer& lay
   return statistics;
 }
 
-// |R| of every pair of positions that the unit has, into the pair of channels that stand there.
-void add_layer(const observed_layer& layer, const layer_statistics& statistics, bool backbone, open_unit& into) {
-  const std::size_t n = into.channels.size();
-  std::vector<std::pair<std::int64_t, std::size_t>> rows;  // position, row
+// The layer's channels that stand for the unit's, by the unit's row.
+row_positions positions_in(const observed_layer& layer, const open_unit& unit) {
+  std::vector<std::vector<std::int32_t>> by_row(unit.channels.size());
   for (std::size_t p = 0; p < layer.layout.size(); ++p) {
     const channel_ref& at = layer.layout[p];
-    if (at.group != into.unit.group) continue;
-    const std::int32_t row = into.row_of[static_cast<std::size_t>(at.channel)];
-    if (row >= 0) rows.emplace_back(static_cast<std::int64_t>(p), static_cast<std::size_t>(row));
+    if (at.group != unit.unit.group) continue;
+    const std::int32_t row = unit.row_of[static_cast<std::size_t>(at.channel)];
+    if (row >= 0) by_row[static_cast<std::size_t>(row)].push_back(static_cast<std::int32_t>(p));
   }
-  if (rows.empty()) return;
-  into.unit.backbone = into.unit.backbone || backbone;
-  for (const auto& [p, row] : rows)
-    for (const auto& [q, column] : rows)
-      if (row >= column) into.matrix[row * n + column] += statistics.redundancy[static_cast<std::size_t>(packed_index(p, q))];
-  if (statistics.edge.empty()) return;
-  for (const auto& [p, row] : rows) {
-    into.edge_sum[row] += statistics.edge[static_cast<std::size_t>(p)];
-    ++into.edge_count[row];
+  row_positions rows{{0}, {}};
+  for (const std::vector<std::int32_t>& channels : by_row) {
+    rows.channels.insert(rows.channels.end(), channels.begin(), channels.end());
+    rows.begin.push_back(static_cast<std::int32_t>(rows.channels.size()));
+  }
+  return rows;
+}
+
+void add_edges(const layer_statistics& statistics, const row_positions& rows, open_unit& into) {
+  for (std::size_t row = 0; row < into.channels.size() && !statistics.edge.empty(); ++row)
+    for (std::int32_t k = rows.begin[row]; k < rows.begin[row + 1]; ++k) {
+      into.edge_sum[row] += statistics.edge[static_cast<std::size_t>(rows.channels[static_cast<std::size_t>(k)])];
+      ++into.edge_count[row];
+    }
+}
+
+void add_layer(const context& ctx, const op_list& network, const observed_layer& layer, const calibration_state& state,
+               const ranking_options& options, const std::vector<std::size_t>& its_units, std::vector<open_unit>& units) {
+  const layer_statistics statistics = statistics_of(layer, state, options);
+  const similarity_state& seen = *statistics.redundancy;
+  const bool elsewhere = seen.matrix.space() != ctx.backend->space();
+  const similarity_state copy = elsewhere ? copied_sync(ctx, seen) : similarity_state();
+  for (const std::size_t u : its_units) {
+    const row_positions rows = positions_in(layer, units[u]);
+    if (rows.channels.empty()) continue;
+    units[u].unit.backbone = units[u].unit.backbone || is_backbone(layer, options);
+    add_redundancy_sync(ctx, elsewhere ? copy : seen, rows, options.scale, pixels_of(network, layer), units[u].matrix);
+    add_edges(statistics, rows, units[u]);
   }
 }
 
 // The channels that `member` accepts, one unit a block.
 template <class Member>
-void open_units(const channel_graph& graph, std::int32_t group, const std::string& name, Member member, std::vector<open_unit>& units) {
+void open_units(const context& ctx, const channel_graph& graph, std::int32_t group, const std::string& name, Member member,
+                std::vector<open_unit>& units) {
   const channel_group& g = graph.groups[static_cast<std::size_t>(group)];
   for (std::int64_t b = 0; b < g.blocks; ++b) {
     open_unit unit;
@@ -114,7 +110,7 @@ void open_units(const channel_graph& graph, std::int32_t group, const std::strin
     }
     const std::size_t n = unit.channels.size();
     if (n == 0) continue;
-    unit.matrix.assign(n * n, 0.0);
+    unit.matrix = buffer(ctx.memory, static_cast<std::int64_t>(n * n));
     unit.edge_sum.assign(n, 0.0);
     unit.edge_count.assign(n, 0);
     units.push_back(std::move(unit));
@@ -136,10 +132,8 @@ bool has_channels_of(const observed_layer& layer, std::int32_t group) {
 void rank_units(const context& ctx, const ranking_options& options, std::vector<open_unit>& units) {
   std::vector<redundancy_matrix> matrices;
   for (open_unit& unit : units) {
-    const std::size_t n = unit.channels.size();
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t j = 0; j < i; ++j) unit.matrix[j * n + i] = unit.matrix[i * n + j];
-    matrices.push_back({unit.matrix.data(), true, static_cast<std::int64_t>(n), static_cast<std::int64_t>(n)});
+    const auto n = static_cast<std::int64_t>(unit.channels.size());
+    matrices.push_back({unit.matrix.data(), true, n, n});
   }
   std::vector<elimination> results = eliminate(ctx, matrices);
   for (std::size_t u = 0; u < units.size(); ++u) {
@@ -166,14 +160,14 @@ void expect_known_prefix(const channel_graph& graph, const ranking_options& opti
 }
 
 // Opens the units of one group and notes which units each layer adds to.
-void open_group(const channel_graph& graph, std::int32_t g, coupling coupled, std::vector<open_unit>& units,
+void open_group(const context& ctx, const channel_graph& graph, std::int32_t g, coupling coupled, std::vector<open_unit>& units,
                 std::vector<std::vector<std::size_t>>& units_of_layer) {
   const std::string& name = graph.groups[static_cast<std::size_t>(g)].name;
   bool observed = false;
   std::size_t first = units.size();
   if (coupled == coupling::sum)
     open_units(
-        graph, g, name, [](std::int32_t) { return true; }, units);
+        ctx, graph, g, name, [](std::int32_t) { return true; }, units);
   for (std::size_t l = 0; l < graph.layers.size(); ++l) {
     const observed_layer& layer = graph.layers[l];
     if (!has_channels_of(layer, g)) continue;
@@ -182,7 +176,7 @@ void open_group(const channel_graph& graph, std::int32_t g, coupling coupled, st
       first = units.size();
       const auto present = presence(graph, g, layer);
       open_units(
-          graph, g, layer.name, [&](std::int32_t c) { return present[static_cast<std::size_t>(c)] != 0; }, units);
+          ctx, graph, g, layer.name, [&](std::int32_t c) { return present[static_cast<std::size_t>(c)] != 0; }, units);
     }
     for (std::size_t u = first; u < units.size(); ++u) units_of_layer[l].push_back(u);
   }
@@ -199,11 +193,10 @@ std::vector<ranked_unit> rank_pairwise(const context& ctx, const op_list& networ
   std::vector<open_unit> units;
   std::vector<std::vector<std::size_t>> units_of_layer(graph.layers.size());
   for (std::size_t g = 0; g < graph.groups.size(); ++g)
-    if (!graph.groups[g].locked) open_group(graph, static_cast<std::int32_t>(g), options.coupled, units, units_of_layer);
+    if (!graph.groups[g].locked) open_group(ctx, graph, static_cast<std::int32_t>(g), options.coupled, units, units_of_layer);
   for (std::size_t l = 0; l < graph.layers.size(); ++l) {
     if (units_of_layer[l].empty()) continue;
-    const layer_statistics statistics = statistics_of(network, graph.layers[l], state, options);
-    for (const std::size_t u : units_of_layer[l]) add_layer(graph.layers[l], statistics, is_backbone(graph.layers[l], options), units[u]);
+    add_layer(ctx, network, graph.layers[l], state, options, units_of_layer[l], units);
   }
   rank_units(ctx, options, units);
   std::vector<ranked_unit> ranking;

@@ -2,12 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
 #include "sirfp/elimination.hpp"
 #include "sirfp/expects.hpp"
 #include "sirfp/packed.hpp"
+#include "support/backends.hpp"
 #include "support/error_text.hpp"
 
 namespace sirfp {
@@ -86,8 +88,8 @@ struct hand_made {
     state.layers[name] = similarity_from(mean, 4);
     if (!edge.empty()) state.edges[name] = edges_from(edge, 4);
   }
-  std::vector<ranked_unit> rank(const ranking_options& options = {}) const {
-    return rank_pairwise(reference_context(), network, graph, state, options);
+  std::vector<ranked_unit> rank(const ranking_options& options = {}, const context& ctx = reference_context()) const {
+    return rank_pairwise(ctx, network, graph, state, options);
   }
 };
 
@@ -204,6 +206,44 @@ TEST(ranking, scales) {
   for (std::size_t i = 0; i < 5; ++i)
     for (std::size_t j = 0; j < 5; ++j) scaled[i][j] = i == 3 || j == 3 ? 0 : dead[i][j] / std::sqrt(dead[i][i] * dead[j][j]);
   expect_like(h.rank(options).at(0), by_definition(scaled), counting(5));
+}
+
+// Whether a state is where the backend computes or has to be copied there.
+TEST(ranking, the_same_bits_on_every_backend) {
+  hand_made h;
+  const auto wide = h.add_group("net.a", 40), blocks = h.add_group("grouped", 6);
+  std::vector<std::int32_t> turned = counting(40);
+  std::shuffle(turned.begin(), turned.end(), std::mt19937(3));
+  turned.resize(30);
+  h.add_layer("net.a", wide, counting(40), random_matrix(40, 20), std::vector<double>(40, 0.5));
+  h.add_layer("net.b", wide, turned, random_matrix(30, 21), std::vector<double>(30, 0.25));
+  h.graph.groups[1].blocks = 2;
+  h.graph.groups[1].block = {0, 1, 0, 1, 0, 1};
+  h.add_layer("grouped", blocks, {5, 4, 3, 2, 1, 0, 2}, random_matrix(7, 22));
+  for (const redundancy_scale scale : {redundancy_scale::reference, redundancy_scale::resolution_neutral, redundancy_scale::cosine})
+    for (const coupling coupled : {coupling::sum, coupling::mask_union}) {
+      const ranking_options options{scale, coupled, 0.5, "net."};
+      const auto expected = h.rank(options);
+      for (const test::named_context& each : test::one_of_each_kind())
+        for (const bool there : {false, true}) {
+          SCOPED_TRACE(each.name);
+          hand_made moved;
+          moved.network = h.network;
+          moved.graph = h.graph;
+          for (const auto& [name, layer] : h.state.layers)
+            moved.state.layers[name] = copied_sync(there ? each.ctx : reference_context(), layer);
+          for (const auto& [name, edge] : h.state.edges)
+            moved.state.edges[name] = {edge.channels, edge.images, buffer::from_host(host_memory(), edge.sum.to_host_sync())};
+          const auto found = moved.rank(options, each.ctx);
+          ASSERT_EQ(found.size(), expected.size());
+          for (std::size_t u = 0; u < found.size(); ++u) {
+            EXPECT_EQ(found[u].name, expected[u].name);
+            EXPECT_EQ(found[u].order, expected[u].order);
+            EXPECT_EQ(found[u].marginals, expected[u].marginals);
+            EXPECT_EQ(found[u].scores, expected[u].scores);
+          }
+        }
+    }
 }
 
 TEST(ranking, token_maps_count_their_length) {

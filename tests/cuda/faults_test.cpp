@@ -16,6 +16,7 @@
 #include "sirfp/edge_score.hpp"
 #include "sirfp/elimination.hpp"
 #include "sirfp/moments.hpp"
+#include "sirfp/redundancy_sum.hpp"
 #include "sirfp/similarity.hpp"
 #include "support/error_text.hpp"
 #include "support/joint_problem.hpp"
@@ -73,6 +74,20 @@ std::vector<double> eliminated(const context& ctx) {
   return all;
 }
 
+// From redundancies on the device: two layers add up to a group.
+std::vector<double> eliminated_from_redundancy(const context& ctx) {
+  const feature_data data({{2, 9, 5, 6}, dtype::f32});
+  const placed_features placed(ctx, data);
+  similarity_state layer;
+  accumulate_similarity(ctx, placed.view(), {}, {}, layer);
+  buffer square(ctx.memory, 4 * 4);
+  for (const row_positions& rows : {row_positions{{0, 1, 3, 3, 4}, {2, 0, 8, 5}}, {{0, 1, 2, 3, 4}, {1, 3, 4, 7}}})
+    add_redundancy_sync(ctx, layer, rows, redundancy_scale::cosine, 30, square);
+  const redundancy_matrix matrix{square.data(), true, 4, 4};
+  const elimination found = eliminate(ctx, {&matrix, 1}).front();
+  return {found.order.begin(), found.order.end()};
+}
+
 std::vector<double> eliminated_jointly(const context& ctx) {
   const joint_problem problem = random_problem(4, 9, 2);
   const schur_elimination found = eliminate_joint(ctx, problem.channels, problem.views(), {});
@@ -115,6 +130,7 @@ std::vector<operation> operations() {
          return observed(ctx, {{1, 5, 6, 7}, dtype::bf16, layout::aligned});
        }},
       {"eliminate", eliminated},
+      {"eliminate, from redundancies", eliminated_from_redundancy},
       {"eliminate jointly", eliminated_jointly},
       {"eliminate jointly, from moments", eliminated_from_moments},
       {"compensate", compensated},

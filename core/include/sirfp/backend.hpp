@@ -13,6 +13,7 @@
 #include "sirfp/elimination.hpp"
 #include "sirfp/features.hpp"
 #include "sirfp/moments.hpp"
+#include "sirfp/redundancy_sum.hpp"
 #include "sirfp/schur_elimination.hpp"
 #include "sirfp/similarity.hpp"
 
@@ -42,6 +43,9 @@ class backend {
   virtual void combine(const context&, buffer& into, double scale_into, const buffer& from, double scale_from) const = 0;
   virtual void merge_moments(const context&, moments_state& into, const moments_state& from) const = 0;
 
+  // Of a state with images, without bad notes.
+  virtual void add_redundancy(const context&, const similarity_state&, const row_positions&, redundancy_scale, std::int64_t pixels,
+                              buffer& square) const = 0;
   virtual void eliminate(const context&, std::span<const redundancy_matrix>, std::span<elimination> results) const = 0;
   virtual schur_elimination eliminate_joint(const context&, std::int64_t channels, std::span<const schur_site>,
                                             const schur_options&) const = 0;

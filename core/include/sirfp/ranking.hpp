@@ -8,10 +8,10 @@
 
 #include "sirfp/calibration_state.hpp"
 #include "sirfp/channel_graph.hpp"
+#include "sirfp/redundancy_sum.hpp"
 
 namespace sirfp {
 
-enum class redundancy_scale : std::uint8_t { reference, resolution_neutral, cosine };
 enum class coupling : std::uint8_t { sum, mask_union };  // one matrix a group, or one mask a layer and their union (the authors')
 
 struct ranking_options {
@@ -39,8 +39,9 @@ struct ranked_unit {
 //                         A unit is backbone if one of its layers is.
 //   coupling::mask_union  a unit an observed layer, with that layer's R and edge score.
 // Blocks of a group (grouped convolutions) are units of their own. The resolution-neutral scale multiplies by the pixels a map had,
-// taken from the op list's shapes. Bit-identical on every backend for the same state. Throws invalid_argument: a group without an
-// observed layer, a layer that the state lacks or that has another width there, missing edge scores, a backbone prefix that no layer has.
+// taken from the op list's shapes. Matrices stay where the backend computes; a state that lies elsewhere is copied there, a layer at a
+// time. Bit-identical on every backend for the same state. Throws invalid_argument: a group without an observed layer, a layer that the
+// state lacks or that has another width there, missing edge scores, a backbone prefix that no layer has.
 std::vector<ranked_unit> rank_pairwise(const context& ctx, const op_list& network, const channel_graph& graph,
                                        const calibration_state& state, const ranking_options& options);
 

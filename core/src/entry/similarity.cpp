@@ -81,6 +81,11 @@ void merge(const context& ctx, similarity_state& state, const similarity_state& 
   state.images += other.images;
 }
 
+similarity_state copied_sync(const context& ctx, const similarity_state& state) {
+  expect_sound_sync(state.notes);
+  return {state.channels, state.images, state.mode, buffer::from_host(ctx.memory, state.matrix.to_host_sync())};
+}
+
 std::vector<double> mean_redundancy_sync(const similarity_state& state) {
   SIRFP_EXPECTS(state.channels > 0 && state.images > 0, "similarity state without images");
   expect_sound_sync(state.notes);

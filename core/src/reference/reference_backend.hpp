@@ -15,6 +15,8 @@ class reference_backend : public backend {
   void batch_edge_score(const context&, const feature_view&, edge_state&) const override;
   void combine(const context&, buffer&, double, const buffer&, double) const override;
   void merge_moments(const context&, moments_state&, const moments_state&) const override;
+  void add_redundancy(const context&, const similarity_state&, const row_positions&, redundancy_scale, std::int64_t pixels,
+                      buffer& square) const override;
   void eliminate(const context&, std::span<const redundancy_matrix>, std::span<elimination>) const override;
   schur_elimination eliminate_joint(const context&, std::int64_t, std::span<const schur_site>, const schur_options&) const override;
   void covariance(const context&, const moments_state&, double weight, buffer& square) const override;
