@@ -30,7 +30,7 @@ double number_from(const std::string& name, const std::string& value) {
 double fraction_from(const std::string& name, const std::string& value) {
   const double number = number_from(name, value);
   const bool percentage = number > 1 && number <= 100;
-  SIRFP_EXPECTS(number > 0 && number <= 1, name, " ", value, ": expected the fraction that remains, above 0 and at most 1",
+  SIRFP_EXPECTS(number > 0 && number <= 1, name, " ", value, ": expected a fraction, above 0 and at most 1",
                 percentage ? text("; did you mean ", number / 100, "?") : std::string());
   return number;
 }

@@ -46,7 +46,8 @@ def out(tmp_path):
 @pytest.mark.parametrize(
     "options, expected",
     [
-        (("--flops", 0), "--flops 0: expected the fraction that remains, above 0 and at most 1"),
+        (("--flops", 0), "--flops 0: expected a fraction, above 0 and at most 1"),
+        (("--flops", 0.5, "--sample-pixels", 1.5), "--sample-pixels 1.5: expected a fraction, above 0 and at most 1; did you mean 0.015?"),
         (("--flops", -0.5), "--flops -0.5: expected"),
         (("--flops", 40), "did you mean 0.4?"),
         (("--params", 1.5), "--params 1.5: expected"),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <optional>
 
 #include "added_biases.hpp"
@@ -69,13 +70,7 @@ class sweep {
     std::size_t input = 0;
     bool by_pixels = false;  // also where all readers have windows: the images may turn out too few or too small
     moments_state pixels = {};
-    std::deque<window_fit> windows = {};
-    std::vector<const consumer*> readers = {};  // of the windows
-
-    window_fit* window_of(const consumer& reader) {
-      const auto found = std::ranges::find(readers, &reader);
-      return found == readers.end() ? nullptr : &windows[static_cast<std::size_t>(found - readers.begin())];
-    }
+    std::map<const consumer*, window_fit> windows = {};
   };
 
   // What a batch adds to them.
@@ -98,10 +93,7 @@ class sweep {
       sums.by_pixels = true;
       if (!options_.by_taps) continue;
       const bool soon = here.soon.contains(captured_.nodes.at(static_cast<std::size_t>(reader.op)));
-      auto window = window_fit::of(net_, captured_, reader, options_.images, soon);
-      if (!window) continue;
-      sums.windows.push_back(*std::move(window));
-      sums.readers.push_back(&reader);
+      if (auto window = window_fit::of(net_, captured_, reader, options_.images, soon)) sums.windows.emplace(&reader, *std::move(window));
     }
     return sums;
   }
@@ -126,7 +118,7 @@ class sweep {
     const at::Tensor z = cut_network_.site_in(batch[cut].input(sums.input), site);
     site_sample sample;
     if (sums.by_pixels) sample.pixels = sampled_pixels(site, z, d, first_image);
-    for (window_fit& window : sums.windows)
+    for (auto& [reader, window] : sums.windows)
       for (std::int64_t n = 0; d.dim() == 4 && n < d.size(0); ++n)
         if (auto found = window.look(d[n], z[n], first_image + static_cast<std::uint64_t>(n)))
           sample.windows.push_back({&window, n, *std::move(found)});
@@ -210,8 +202,8 @@ class sweep {
   }
 
   std::optional<moments> window_moments(site_sums& sums, const consumer& reader, std::int64_t kept) const {
-    window_fit* const window = sums.window_of(reader);
-    return window == nullptr ? std::nullopt : window->sums_sync(ctx_, kept);
+    const auto window = sums.windows.find(&reader);
+    return window == sums.windows.end() ? std::nullopt : window->second.sums_sync(ctx_, kept);
   }
 
   void refit_pixels(const consumer& reader, const affine_map& map, const std::vector<std::int64_t>& kept, at::Tensor& changed) {
