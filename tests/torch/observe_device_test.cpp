@@ -164,6 +164,29 @@ TEST(observe_device, of_all_that_is_bad_the_layer_that_runs_first_is_named) {
   SIRFP_EXPECT_HAS(report, "layer b (aten::conv2d, image one.jpg)");
 }
 
+// Finite as it is, and beyond fp32 less its mean.
+TEST(observe_device, what_leaves_the_range_of_fp32_is_named_by_layer_and_image) {
+  observed_network all;
+  at::Tensor weight = at::zeros({2, 3, 1, 1});
+  weight[0][0] = 3e38F;
+  weight[1][1] = 1;
+  all.ctx = cuda_context(0, nullptr, make_thread_pool(1));
+  all.net = adapter::load_network(plain_network()
+                                      .child("a", weight, "torch.conv2d(x, self.weight)")
+                                      .child("b", at::zeros({4, 2, 1, 1}), "torch.conv2d(x, self.weight)")
+                                      .define("def forward(self, x):\n  return self.b.forward(self.a.forward(x))\n"));
+  all.captured = adapter::capture(all.net, at::rand({1, 3, 8, 8}));
+  all.graph = analyse_channels(all.captured.ops);
+  at::Tensor images = at::ones({2, 3, 8, 10});
+  images[1][0][3][4] = -1;
+  const auto observer = all.observer({.similarities = false});
+  calibration_state state;
+  add(observer, images, two_names, state);
+  EXPECT_EQ(
+      error_text<bad_feature_error>([&] { observer.expect_sound_sync(state); }),
+      "feature map of input b (aten::conv2d, image two.jpg) holds values that leave the range of fp32 once they are weighted or centred");
+}
+
 TEST(observe_device, a_bad_batch_that_is_waited_for_counts_nothing) {
   const three_ways all;
   for (const accumulation mode : {accumulation::mean, accumulation::ema})
