@@ -87,10 +87,10 @@ TEST(refit, linear_layer_over_tokens) {
 }
 
 TEST(refit, grouped_convolutions_fit_each_block_from_its_own) {
-  for (const bool transposed : {false, true}) {
+  for (const auto& [transposed, bias] : {std::pair{false, false}, {false, true}, {true, false}}) {
     script_network net(5);
     block_redundant_producer(net);
-    net.conv("b", {.in = 8, .out = 6, .kernel = 3, .groups = 2, .bias = false, .transposed = transposed});
+    net.conv("b", {.in = 8, .out = 6, .kernel = 3, .groups = 2, .bias = bias, .transposed = transposed});
     const std::string inside = transposed ? "[:, :, 2:-2, 2:-2]" : "";  // its border sees some of the taps only
     const refit_outcome found = refit_without(net.build("  return self.b.forward(self.a.forward(x))" + inside + "\n"), "a", {3, 7});
     expect_no_trace(found);

@@ -1,4 +1,5 @@
-// The TorchScript operators that only build and open lists, tuples and dicts. LibTorch's own are part of its interpreter.
+// TorchScript's lists, tuples and dicts: the operators that only build and open them (LibTorch's own are part of its interpreter), and
+// copies.
 #pragma once
 
 #include <torch/script.h>

@@ -24,8 +24,7 @@ std::int64_t half_of_memory();
 // those of the operator that runs; of all others only the former. What of it exceeds `memory` bytes when a batch pauses lies in an unnamed
 // temporary file (in TMPDIR, else /tmp; failure when the disk is full), and no more batches come back from there at once than fit, but one.
 // The network's parameters, their replacements, and of one place where the sweep stops the sums and the samples of the batches at work come
-// on top. The result does not depend on `memory`, bit
-// for bit.
+// on top. The result does not depend on `memory`, bit for bit.
 struct sweep_options {
   std::int64_t memory = half_of_memory();
   progress_listener progress = {};  // done, total: places in the network where the sweep stops
