@@ -120,6 +120,7 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_finish_kernel(gram_results
     if (!wanted || group != 0) continue;
     double& to = r.matrix[i * (i + 1) / 2 + j];
     to = device::add_rounded(to, finished(r, n, i, j, product));  // the same bits into a state and into a batch of its own
+    if (i == j && to < 0) to = 0;  // squares that fp32 has no number for, less that of their residual, which fp64 has
   }
 }
 

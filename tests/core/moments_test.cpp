@@ -242,6 +242,19 @@ TEST(moments, values_beyond_the_range_of_fp32_products) {
   }
 }
 
+// The squares are 0 in fp32; what is taken from them for the rounded shift is not.
+TEST(moments, variances_too_small_for_fp32_are_not_negative) {
+  feature_data data(feature_case{{2, 5, 7, 9}});
+  for (std::int64_t n = 0; n < 2; ++n)
+    for (std::int64_t c = 0; c < 5; ++c)
+      for (std::int64_t p = 0; p < 63; ++p) data.map.set(n, c, p, 1e-30 * static_cast<double>((p * (c + 2)) % 11) / 3);
+  for (const named_context& backend : all_backends()) {
+    const moments found = moments_sync(accumulated(backend.ctx, data));
+    for (std::int64_t c = 0; c < 5; ++c)
+      EXPECT_GE(found.covariance[static_cast<std::size_t>(packed_index(c, c))], 0) << backend.name << ' ' << c;
+  }
+}
+
 TEST(moments, bad_use_is_refused) {
   const feature_data data(feature_case{{1, 4, 3, 5}});
   const feature_data narrow(feature_case{{1, 3, 3, 5}});

@@ -58,6 +58,8 @@ class moments_sink final : public gram_sink {
       add_outer(to, count, block_weight_[b] * deviation[i], deviation + j);
       add_outer(to, count, -residual[i] / block_weight_[b], residual + j);
     }
+    // Squares below 1e-45 are 0 in fp32, while that of their residual is not in fp64.
+    if (const std::int64_t diagonal = row - column; diagonal >= 0 && diagonal < count && to[diagonal] < 0) to[diagonal] = 0;
   }
 
  private:
