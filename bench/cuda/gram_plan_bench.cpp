@@ -22,7 +22,7 @@ struct target {
 cold_row row_of(const feature_shape& shape, std::int64_t range_pixels, std::int64_t blocks) {
   const auto map = std::make_shared<random_map>(dtype::f16, 1, shape.channels, shape.height, shape.width);
   const auto to = std::make_shared<target>(shape.channels);
-  const gram_request request = request_of(map->view, {}, false, gram_precision::standard);
+  const gram_request request = request_of(map->view, {}, false);
   device_gram_plan plan = plan_device_gram(request, device::facts_of(0), range_pixels);
   if (blocks > 0) plan.gram.blocks = std::min<std::int64_t>(blocks * device::facts_of(0).multiprocessors, plan.units(1));
   const auto run = [=] { form_gram(map->view, {}, {to->matrix.data(), nullptr, to->notes.data(), 0, 1e-5}, plan, nullptr); };

@@ -3,6 +3,7 @@
 
 #include "cuda_libraries.hpp"
 #include "gram.hpp"
+#include "gram_plan.hpp"
 #include "sirfp/backend.hpp"
 #include "sirfp/cuda_options.hpp"
 #include "sirfp/device_facts.hpp"
@@ -20,9 +21,9 @@ class cuda_backend final : public backend {
   bool reads(const void* data) const override;
   std::int64_t note_words() const noexcept override;
   void merge_notes(const context&, buffer& into, const buffer& from, std::int64_t images_before) const override;
-  void batch_similarity(const context&, const feature_view&, const pixel_weights&, const similarity_options&,
-                        similarity_state&) const override;
-  void batch_moments(const context&, const feature_view&, const pixel_weights&, moments_state&) const override;
+  std::int64_t readings_at_once() const noexcept override;
+  void add_similarity(const context&, std::span<const similarity_reading>, const similarity_options&) const override;
+  void add_moments(const context&, std::span<const moments_reading>) const override;
   void batch_edge_score(const context&, const feature_view&, edge_state&) const override;
   void combine(const context&, buffer&, double, const buffer&, double) const override;
   void merge_moments(const context&, moments_state&, const moments_state&) const override;
@@ -37,6 +38,10 @@ class cuda_backend final : public backend {
                                                           double lambda) const override;
 
  private:
+  bool shares_launches() const noexcept { return options_.engine != gram_engine::cublas && options_.precision == gram_precision::standard; }
+  device_gram_plan gram_plan_of(const feature_view& features, const pixel_weights& weights, bool centred) const {
+    return plan_device_gram(request_of(features, weights, centred, options_), facts_);
+  }
   void gram(const context&, const feature_view&, const pixel_weights&, const gram_target&) const;
   int device_;
   device_facts facts_;

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "device_array.hpp"
 #include "gram.hpp"
@@ -10,123 +12,191 @@
 namespace sirfp {
 namespace {
 
-// The workspace of a batch, as the plan has it, and the launches of its groups of images.
 template <class Element>
-class gram_batch {
- public:
-  gram_batch(const feature_view& features, const pixel_weights& weights, const gram_target& target, const device_gram_plan& plan,
-             void* stream)
-      : features_(features),
-        weights_(weights),
-        target_(target),
-        plan_(plan),
-        stream_(stream),
-        doubles_(plan.slot_values + plan.sum_values + plan.total_values, stream),
-        shifts_(target.mean == nullptr ? 0 : plan.images_at_once * features.channels, stream),
-        flags_(queues + plan.images_at_once, stream) {}
+gram_task<Element> task_of(const gram_job& job, const device_gram_plan& plan) {
+  const feature_view& features = job.features;
+  gram_task<Element> task{};
+  task.features = reader_of<Element>(features);
+  task.weights = job.weights.data;
+  task.weight_stride = job.weights.image_stride;
+  task.channels = static_cast<std::int32_t>(features.channels);
+  task.pixels = static_cast<std::int32_t>(features.pixels());
+  const bool even = features.height == 1 || features.width == 1 || features.row_stride == features.width * features.column_stride;
+  task.row_pixels = static_cast<std::int32_t>(even ? features.pixels() : features.width);
+  task.pixel_stride = features.width > 1 ? features.column_stride : features.row_stride;
+  task.tiles = static_cast<std::int32_t>(plan.tiles);
+  task.ranges = static_cast<std::int32_t>(plan.ranges);
+  task.range_pixels = static_cast<std::int32_t>(plan.range_pixels);
+  task.images_before = job.target.images_before;
+  task.notes = job.target.notes;
+  task.wide_loads = plan.wide_loads;
+  task.channels_abreast = plan.channels_abreast;
+  return task;
+}
 
-  void add_group(std::int64_t first, std::int64_t count) {
+// One site in the working memory of all: from where on.
+template <class Element>
+struct placed_gram {
+  gram_job job;
+  device_gram_plan plan;
+  double* doubles;  // slots, sums, totals, two values an image, parts of weights, steps
+  float* shifts;
+  unsigned* again;
+
+  std::int64_t channels() const { return job.features.channels; }
+  bool centred() const { return job.target.mean != nullptr; }
+  double* sums() const { return doubles + plan.slot_values; }
+  double* totals() const { return sums() + plan.sum_values; }
+  double* per_image() const { return totals() + 2 * plan.images_at_once * channels(); }
+  double* weight_parts() const { return per_image() + 2 * plan.images_at_once; }
+  double* steps() const { return totals() + plan.total_values; }
+
+  // Images `first` and on.
+  gram_task<Element> task(std::int64_t first) const {
+    gram_task<Element> task = task_of<Element>(job, plan);
+    task.features.data += first * job.features.image_stride;
+    if (task.weights != nullptr) task.weights += first * task.weight_stride;
+    task.images_before += first;
+    task.shifts = centred() ? shifts : nullptr;
+    task.slots = doubles;
+    task.sums = sums();
+    task.again = plan.check_range ? again : nullptr;
+    return task;
+  }
+
+  gram_results results(std::int64_t count) const {
+    const gram_target& target = job.target;
+    return {.slots = doubles,
+            .sums = sums(),
+            .weight_parts = job.weights.data == nullptr ? nullptr : weight_parts(),
+            .shifts = shifts,
+            .totals = totals(),
+            .images = per_image(),
+            .steps = steps(),
+            .matrix = target.matrix,
+            .mean = target.mean,
+            .notes = target.notes,
+            .epsilon = target.epsilon,
+            .keep = target.keep,
+            .share = target.share,
+            .host_weight = target.host_weight,
+            .count = count,
+            .channels = channels(),
+            .pixels = job.features.pixels(),
+            .tiles = plan.tiles,
+            .ranges = plan.ranges,
+            .weight_blocks = plan.weight_blocks,
+            .side = plan.side,
+            .joins = target.joins};
+  }
+};
+
+// Sites that share launches, and the working memory of all of them.
+template <class Element>
+class gram_launches {
+ public:
+  gram_launches(std::span<const gram_job> jobs, std::span<const device_gram_plan> plans, void* stream)
+      : stream_(stream),
+        doubles_(total(plans, doubles_of), stream),
+        shifts_(shifts_of(jobs, plans), stream),
+        flags_(queues + total(plans, flags_of), stream) {
+    double* doubles = doubles_.data();
+    float* shifts = shifts_.data();
+    unsigned* again = flags_.data() + queues;
+    for (std::size_t k = 0; k < jobs.size(); ++k) {
+      sites_.push_back({jobs[k], plans[k], doubles, shifts, again});
+      doubles += doubles_of(plans[k]);
+      shifts += shifts_of(jobs[k], plans[k]);
+      again += flags_of(plans[k]);
+    }
+  }
+
+  // `count` images from `first` on, of each site as many as it has.
+  void run(std::int64_t first, std::int64_t count) {
     flags_.zero();
-    gram_task<Element> task = task_of(first, count);
-    gram_results results = results_of(task, count);
-    if (weights_.data != nullptr)
-      launch_gram_weights({task.weights, weights_.image_stride}, count, task.pixels, plan_.weight_blocks, target_.notes, task.images_before,
-                          weight_parts(), stream_);
-    if (target_.mean != nullptr) launch_gram_shifts(task.features, count, task.channels, shifts_.data(), stream_);
-    multiply(task, count);
-    launch_gram_totals(plan_, results, stream_);
-    launch_gram_finish(plan_, results, stream_);
+    const auto images_of = [count](const placed_gram<Element>& site) { return std::min(count, site.job.features.images); };
+    site_row<weight_sums> weights;
+    site_row<shift_sums<Element>> shifts;
+    gram_tasks<Element> tasks;
+    std::vector<gram_results> results;
+    for (const placed_gram<Element>& site : sites_) {
+      const gram_task<Element> task = site.task(first);
+      const std::int64_t images = images_of(site);
+      // Named: nvcc 13 loses the braces of temporaries here.
+      const weight_sums weighing{task.weights, task.weight_stride, task.pixels,        site.plan.weight_blocks,
+                                 task.notes,   task.images_before, site.weight_parts()};
+      if (task.weights != nullptr) weights.add(weighing, images * site.plan.weight_blocks);
+      const shift_sums<Element> shifting{task.features, task.channels, site.shifts};
+      if (site.centred()) shifts.add(shifting, images * task.channels);
+      tasks.add(task, site.plan.units(images));
+      results.push_back(site.results(images));
+    }
+    if (weights.count != 0) launch_gram_weights(weights, stream_);
+    if (shifts.count != 0) launch_gram_shifts(shifts, stream_);
+    multiply(tasks, count);
+    launch_gram_totals(results.data(), tasks.count, stream_);
+    launch_gram_finish(results.data(), tasks.count, stream_);
   }
 
  private:
   static constexpr std::int64_t queues = 2;
 
-  double* sums() const { return doubles_.data() + plan_.slot_values; }
-  double* totals() const { return sums() + plan_.sum_values; }
-  double* per_image() const { return totals() + 2 * plan_.images_at_once * features_.channels; }
-  double* weight_parts() const { return per_image() + 2 * plan_.images_at_once; }
-
-  gram_task<Element> task_of(std::int64_t first, std::int64_t count) const {
-    gram_task<Element> task{};
-    task.features = reader_of<Element>(features_);
-    task.features.data += first * features_.image_stride;
-    task.weights = weights_.data == nullptr ? nullptr : weights_.data + first * weights_.image_stride;
-    task.weight_stride = weights_.image_stride;
-    task.shifts = target_.mean == nullptr ? nullptr : shifts_.data();
-    task.channels = static_cast<std::int32_t>(features_.channels);
-    task.pixels = static_cast<std::int32_t>(features_.pixels());
-    const bool even = features_.height == 1 || features_.width == 1 || features_.row_stride == features_.width * features_.column_stride;
-    task.row_pixels = static_cast<std::int32_t>(even ? features_.pixels() : features_.width);
-    task.pixel_stride = features_.width > 1 ? features_.column_stride : features_.row_stride;
-    task.tiles = static_cast<std::int32_t>(plan_.tiles);
-    task.ranges = static_cast<std::int32_t>(plan_.ranges);
-    task.range_pixels = static_cast<std::int32_t>(plan_.range_pixels);
-    task.units = static_cast<std::int32_t>(plan_.units(count));
-    task.images_before = target_.images_before + first;
-    task.slots = doubles_.data();
-    task.sums = sums();
-    task.notes = target_.notes;
-    task.queue = flags_.data();
-    task.again = plan_.check_range ? flags_.data() + queues : nullptr;
-    task.wide_loads = plan_.wide_loads;
-    task.channels_abreast = plan_.channels_abreast;
-    return task;
+  static std::int64_t doubles_of(const device_gram_plan& plan) {
+    return plan.slot_values + plan.sum_values + plan.total_values + plan.step_values;
+  }
+  static std::int64_t flags_of(const device_gram_plan& plan) { return plan.images_at_once; }
+  static std::int64_t shifts_of(const gram_job& job, const device_gram_plan& plan) {
+    return job.target.mean == nullptr ? 0 : plan.images_at_once * job.features.channels;
+  }
+  static std::int64_t shifts_of(std::span<const gram_job> jobs, std::span<const device_gram_plan> plans) {
+    std::int64_t sum = 0;
+    for (std::size_t k = 0; k < jobs.size(); ++k) sum += shifts_of(jobs[k], plans[k]);
+    return sum;
+  }
+  static std::int64_t total(std::span<const device_gram_plan> plans, std::int64_t (*of)(const device_gram_plan&)) {
+    std::int64_t sum = 0;
+    for (const device_gram_plan& plan : plans) sum += of(plan);
+    return sum;
   }
 
-  gram_results results_of(const gram_task<Element>& task, std::int64_t count) const {
-    return {.slots = task.slots,
-            .sums = task.sums,
-            .weight_parts = task.weights == nullptr ? nullptr : weight_parts(),
-            .shifts = task.shifts,
-            .totals = totals(),
-            .images = per_image(),
-            .matrix = target_.matrix,
-            .mean = target_.mean,
-            .notes = target_.notes,
-            .epsilon = target_.epsilon,
-            .count = count,
-            .channels = task.channels,
-            .pixels = task.pixels};
-  }
-
-  // The group's images in boxes of a tile's channels.
-  device::tensor_map map_of(const gram_task<Element>& task, std::int64_t count) const {
+  // The site's images in boxes of a tile's channels.
+  static device::tensor_map map_of(const gram_task<Element>& task, const device_gram_plan& plan, std::int64_t count) {
     constexpr std::int64_t bytes = sizeof(Element);
     const std::int64_t row_bytes = task.features.channel_stride * bytes;
     const std::int64_t image_bytes = count > 1 ? task.features.image_stride * bytes : row_bytes;  // of one image it may be anything
-    // Named: nvcc 13 loses the braces of a temporary here.
+    // Named, as above.
     const device::box_source source{task.features.data, task.pixels, task.channels, count, row_bytes, image_bytes};
-    return device::make_tensor_map(source, plan_.side);
+    return device::make_tensor_map(source, plan.side);
   }
 
-  void multiply(gram_task<Element> task, std::int64_t count) {
-    const auto shape = [&](device::launch_shape of_group) {
-      of_group.blocks = std::min<std::int64_t>(of_group.blocks, task.units);
-      return of_group;
+  void multiply(gram_tasks<Element>& tasks, std::int64_t count) {
+    const device_gram_plan& plan = sites_.front().plan;  // recipe and shapes are those of all
+    unsigned* queue = flags_.data();
+    const auto shape = [&](device::launch_shape shape) {
+      shape.blocks = std::min<std::int64_t>(shape.blocks, tasks.work());
+      return shape;
     };
     if constexpr (sizeof(Element) == 2) {
-      if (plan_.recipe == gram_recipe::copied || plan_.recipe == gram_recipe::shifted)
-        launch_gram_copied(shape(plan_.gram), task, plan_.side, plan_.recipe == gram_recipe::shifted, stream_);
-      if (plan_.recipe == gram_recipe::wgmma) launch_gram_wgmma(shape(plan_.gram), task, map_of(task, count), stream_);
-      if (plan_.recipe == gram_recipe::native) launch_gram_through_registers<Element, 1>(shape(plan_.gram), task, plan_.side, stream_);
-      if (plan_.recipe != gram_recipe::split) {
-        if (!plan_.check_range) return;
-        task.only = task.again;
-        task.again = nullptr;
-        ++task.queue;
+      if (plan.recipe == gram_recipe::copied || plan.recipe == gram_recipe::shifted)
+        launch_gram_copied(shape(plan.gram), tasks, queue, plan.side, plan.recipe == gram_recipe::shifted, stream_);
+      if (plan.recipe == gram_recipe::wgmma)
+        launch_gram_wgmma(shape(plan.gram), tasks.site[0], static_cast<std::int32_t>(tasks.work()), queue,
+                          map_of(tasks.site[0], plan, count), stream_);
+      if (plan.recipe == gram_recipe::native) launch_gram_through_registers<Element, 1>(shape(plan.gram), tasks, queue, plan.side, stream_);
+      if (plan.recipe != gram_recipe::split) {
+        if (!plan.check_range) return;
+        for (std::int32_t k = 0; k < tasks.count; ++k) tasks.site[k].only = std::exchange(tasks.site[k].again, nullptr);
+        ++queue;
       }
     }
-    launch_gram_through_registers<Element, 2>(shape(plan_.again), task, plan_.side, stream_);
+    launch_gram_through_registers<Element, 2>(shape(plan.again), tasks, queue, plan.side, stream_);
   }
 
-  const feature_view& features_;
-  const pixel_weights& weights_;
-  const gram_target& target_;
-  const device_gram_plan& plan_;
   void* stream_;
-  device_array<double> doubles_;  // slots, sums, totals, two values an image, parts of weights
+  device_array<double> doubles_;
   device_array<float> shifts_;
   device_array<unsigned> flags_;  // two queues, then which images are to be done again
+  std::vector<placed_gram<Element>> sites_;
 };
 
 }  // namespace
@@ -135,17 +205,16 @@ void form_gram(const feature_view& features, const pixel_weights& weights, const
                void* stream) {
   if (plan.recipe == gram_recipe::plain) return form_plain_gram(features, weights, target, stream);
   with_reader(features, [&]<class Element>(const feature_reader<Element>&) {
-    gram_batch<Element> batch(features, weights, target, plan, stream);
+    const gram_job only{features, weights, target};
+    gram_launches<Element> launches({&only, 1}, {&plan, 1}, stream);
     for (std::int64_t first = 0; first < features.images; first += plan.images_at_once)
-      batch.add_group(first, std::min(plan.images_at_once, features.images - first));
+      launches.run(first, std::min(plan.images_at_once, features.images - first));
   });
 }
 
 void form_gram(const feature_view& features, const pixel_weights& weights, const gram_target& target, const cuda_options& options,
                const device_facts& facts, void* stream) {
-  gram_request request = request_of(features, weights, target.mean != nullptr, options.precision);
-  request.by_wgmma = options.engine == gram_engine::wgmma;
-  device_gram_plan plan = plan_device_gram(request, facts);
+  device_gram_plan plan = plan_device_gram(request_of(features, weights, target.mean != nullptr, options), facts);
   for (;;) {
     try {
       return form_gram(features, weights, target, plan, stream);
@@ -154,6 +223,14 @@ void form_gram(const feature_view& features, const pixel_weights& weights, const
       plan = with_fewer_images(plan);
     }
   }
+}
+
+void form_grams(std::span<const gram_job> jobs, std::span<const device_gram_plan> plans, void* stream) {
+  with_reader(jobs.front().features, [&]<class Element>(const feature_reader<Element>&) {
+    std::int64_t most = 0;
+    for (const gram_job& job : jobs) most = std::max(most, job.features.images);
+    gram_launches<Element>(jobs, plans, stream).run(0, most);
+  });
 }
 
 }  // namespace sirfp

@@ -1,7 +1,7 @@
 // Computes          per unit: slot = X X^T of a tile over a pixel range, and sum |x| of its channels; 16-bit values as they are
 // Tile              64 or 128 channels square, 4 or 8 warps of side / 2 x 32, 64 pixels a stage, 3 stages; where channels begin off the
 //                   boundaries of 16 bytes, 2 stages and a third that they are moved into (gram_ring.cuh)
-// Shared/registers  3 stages of 128 bytes a row, 48 KiB (96 KiB); 161 (203) registers, shifted 168 (228), so 3 blocks (1) on a
+// Shared/registers  3 stages of 128 bytes a row, 48 KiB (96 KiB); 164 (204) registers, shifted 168 (228), so 3 blocks (1) on a
 //                   multiprocessor; no spills
 // Traffic           minimum: the map once; a tile row reads it once: C / side times in all, of which all but one should hit L2
 // Accumulates in    tensor cores within a stage (4 links), fp32 between stages, fp64 after 4,096 pixels. Products are exact
@@ -77,29 +77,31 @@ class copied_unit {
 
 template <class Half, int Side, bool Shifted>
 SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS((copied_unit<Half, Side, Shifted>::threads), Side == small_side ? 3 : 1)
-    gram_copied_kernel(gram_task<Half> task) {
-  for (std::int32_t k = next_unit(task.queue); k < task.units; k = next_unit(task.queue)) {
-    const gram_unit unit = unit_at<Side>(task, k);
-    copied_unit<Half, Side, Shifted>(task, unit).run();
+    gram_copied_kernel(SIRFP_GRID_CONSTANT const gram_tasks<Half> tasks, unsigned* queue) {
+  for (std::int32_t k = next_unit(queue); k < tasks.work(); k = next_unit(queue)) {
+    const std::int32_t which = tasks.holder(k);
+    const gram_unit unit = unit_at<Side>(tasks.site[which], k - static_cast<std::int32_t>(tasks.begin(which)));
+    copied_unit<Half, Side, Shifted>(tasks.site[which], unit).run();
   }
 }
 
 template <class Half, int Side>
-void launch_tiles(const device::launch_shape& shape, const gram_task<Half>& task, bool shifted, void* stream) {
-  device::launch(shape, stream, shifted ? gram_copied_kernel<Half, Side, true> : gram_copied_kernel<Half, Side, false>, task);
+void launch_tiles(const device::launch_shape& shape, const gram_tasks<Half>& tasks, unsigned* queue, bool shifted, void* stream) {
+  device::launch(shape, stream, shifted ? gram_copied_kernel<Half, Side, true> : gram_copied_kernel<Half, Side, false>, tasks, queue);
 }
 
 }  // namespace
 
 template <class Half>
-void launch_gram_copied(const device::launch_shape& shape, const gram_task<Half>& task, int side, bool shifted, void* stream) {
+void launch_gram_copied(const device::launch_shape& shape, const gram_tasks<Half>& tasks, unsigned* queue, int side, bool shifted,
+                        void* stream) {
   if (side == large_side)
-    launch_tiles<Half, large_side>(shape, task, shifted, stream);
+    launch_tiles<Half, large_side>(shape, tasks, queue, shifted, stream);
   else
-    launch_tiles<Half, small_side>(shape, task, shifted, stream);
+    launch_tiles<Half, small_side>(shape, tasks, queue, shifted, stream);
 }
 
-template void launch_gram_copied<device::f16>(const device::launch_shape&, const gram_task<device::f16>&, int, bool, void*);
-template void launch_gram_copied<device::bf16>(const device::launch_shape&, const gram_task<device::bf16>&, int, bool, void*);
+template void launch_gram_copied<device::f16>(const device::launch_shape&, const gram_tasks<device::f16>&, unsigned*, int, bool, void*);
+template void launch_gram_copied<device::bf16>(const device::launch_shape&, const gram_tasks<device::bf16>&, unsigned*, int, bool, void*);
 
 }  // namespace sirfp

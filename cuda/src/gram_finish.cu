@@ -1,7 +1,8 @@
 // Computes          per image: totals of the channels over the ranges (1 / norm; or residual r = sum w (x - a), mean m = a + r / W and its
 //                   step d from the mean of the images before), then for each entry
 //                     similarity  R_ij += G_ij / (n_i n_j)            moments  S_ij += G_ij - r_i r_j / W + (W' W / (W' + W)) d_i d_j
-//                   with G the sum of the ranges and W' the weight of the images before
+//                   with G the sum of the ranges and W' the weight of the images before. Into a state the batch goes as a whole: its sums
+//                   begin at zero, and join the state's as those of a batch that was kept apart would, to the same bits
 // Tile              totals: a warp a channel. finish: a thread an entry of a tile, or 8 where there are several ranges
 // Shared/registers  finish 2 KiB where ranges are shared out; 42 registers
 // Traffic           8 bytes an entry of each slot, 16 of the state once a group of images
@@ -9,6 +10,8 @@
 // Order             ranges as a fixed tree, images ascending: the same bits on every GPU
 // Needs             nothing
 // Measured          not yet measured
+#include <algorithm>
+
 #include "device/launch.cuh"
 #include "device/numbers.cuh"
 #include "device/shared.cuh"
@@ -22,12 +25,6 @@ namespace {
 
 using namespace gram_tuning;
 
-// Everything the plan knows, for the kernels.
-struct slot_shape {
-  std::int64_t tiles, ranges, weight_blocks;
-  int side;
-};
-
 // The same in every lane.
 SIRFP_DEVICE double warp_sum_of(const double* values, std::int64_t count, std::int64_t stride) {
   double sum = 0;
@@ -35,28 +32,45 @@ SIRFP_DEVICE double warp_sum_of(const double* values, std::int64_t count, std::i
   return device::warp_butterfly_sum(sum);
 }
 
-SIRFP_DEVICE double weight_of_image(const gram_results& r, const slot_shape& shape, std::int64_t image) {
+SIRFP_DEVICE double weight_of_image(const gram_results& r, std::int64_t image) {
   return r.weight_parts == nullptr ? static_cast<double>(r.pixels)
-                                   : warp_sum_of(r.weight_parts + image * shape.weight_blocks, shape.weight_blocks, 1);
+                                   : warp_sum_of(r.weight_parts + image * r.weight_blocks, r.weight_blocks, 1);
 }
 
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_norms_kernel(gram_results r, slot_shape shape) {
-  const std::int64_t which = device::grid_thread() / device::warp_size;
-  if (which >= r.count * r.channels) return;
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_norms_kernel(SIRFP_GRID_CONSTANT const gram_finishing sites) {
+  const std::int64_t warp = device::grid_thread() / device::warp_size;
+  if (warp >= sites.work()) return;
+  const std::int32_t holder = sites.holder(warp);
+  const gram_results& r = sites.site[holder];
+  const std::int64_t which = warp - sites.begin(holder);
   const std::int64_t image = which / r.channels;
-  const double norm = warp_sum_of(r.sums + image * shape.ranges * r.channels + which % r.channels, shape.ranges, r.channels);
+  const double norm = warp_sum_of(r.sums + image * r.ranges * r.channels + which % r.channels, r.ranges, r.channels);
   if (device::lane_index() == 0) r.totals[2 * which] = 1 / (norm + r.epsilon);
 }
 
-// The weight of the images before the group, in the notes, is read by all and moved on by gram_weight_kernel behind this one.
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_means_kernel(gram_results r, slot_shape shape) {
-  const std::int64_t channel = device::grid_thread() / device::warp_size;
-  if (channel >= r.channels) return;
-  double before = r.notes[device_notes::weight];
-  double mean = r.mean[channel];
+// Chan's update of the state by a batch of this weight and mean, as merge_moments does it.
+SIRFP_DEVICE void join_mean(const gram_results& r, std::int64_t channel, double weight, double mean) {
+  const double before = device::add_rounded(r.host_weight, r.notes[device_notes::weight]);
+  const double total = device::add_rounded(before, weight);
+  const double share = total > 0 ? weight / total : 0;
+  const double step = device::add_rounded(mean, -r.mean[channel]);
+  r.steps[channel] = step;
+  if (channel == 0) r.steps[r.channels] = device::multiply_rounded(before, share);
+  r.mean[channel] = device::add_rounded(r.mean[channel], device::multiply_rounded(share, step));
+}
+
+// The weight of the images before, in the notes, is read by all and moved on by gram_weight_kernel behind this one.
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_means_kernel(SIRFP_GRID_CONSTANT const gram_finishing sites) {
+  const std::int64_t warp = device::grid_thread() / device::warp_size;
+  if (warp >= sites.work()) return;
+  const std::int32_t holder = sites.holder(warp);
+  const gram_results& r = sites.site[holder];
+  const std::int64_t channel = warp - sites.begin(holder);
+  double before = r.joins ? 0 : r.notes[device_notes::weight];
+  double mean = r.joins ? 0 : r.mean[channel];
   for (std::int64_t n = 0; n < r.count; ++n) {
-    const double weight = weight_of_image(r, shape, n);
-    const double residual = warp_sum_of(r.sums + n * shape.ranges * r.channels + channel, shape.ranges, r.channels);
+    const double weight = weight_of_image(r, n);
+    const double residual = warp_sum_of(r.sums + n * r.ranges * r.channels + channel, r.ranges, r.channels);
     const double own = weight > 0 ? static_cast<double>(r.shifts[n * r.channels + channel]) + residual / weight : 0;
     const double share = before + weight > 0 ? weight / (before + weight) : 0;
     const double step = own - mean;
@@ -71,13 +85,21 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_means_kernel(gram_results 
     mean += share * step;
     before += weight;
   }
-  if (device::lane_index() == 0) r.mean[channel] = mean;
+  if (device::lane_index() != 0) return;
+  if (r.joins)
+    join_mean(r, channel, before, mean);
+  else
+    r.mean[channel] = mean;
 }
 
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(device::warp_size) gram_weight_kernel(gram_results r, slot_shape shape) {
-  double weight = r.notes[device_notes::weight];
-  for (std::int64_t n = 0; n < r.count; ++n) weight += weight_of_image(r, shape, n);
-  if (device::lane_index() == 0) r.notes[device_notes::weight] = weight;
+// A block a site.
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(device::warp_size) gram_weight_kernel(SIRFP_GRID_CONSTANT const gram_finishing sites) {
+  const gram_results& r = sites.site[device::block_index()];
+  double& noted = r.notes[device_notes::weight];
+  const double before = noted;
+  double weight = r.joins ? 0 : before;
+  for (std::int64_t n = 0; n < r.count; ++n) weight += weight_of_image(r, n);
+  if (device::lane_index() == 0) noted = r.joins ? device::add_rounded(before, weight) : weight;
 }
 
 // What image n adds to the entry, from its sum of products.
@@ -89,26 +111,39 @@ SIRFP_DEVICE double finished(const gram_results& r, std::int64_t n, std::int64_t
   return within + r.images[2 * n + 1] * (row[1] * column[1]);
 }
 
+// The state's entry with the batch's in it, as `combine` and merge_moments have it.
+SIRFP_DEVICE double joined(const gram_results& r, std::int64_t i, std::int64_t j, double state, double batch) {
+  using device::add_rounded;
+  using device::multiply_rounded;
+  if (r.mean == nullptr) return add_rounded(multiply_rounded(r.keep, state), multiply_rounded(r.share, batch));
+  const double outer = multiply_rounded(r.steps[r.channels], multiply_rounded(r.steps[i], r.steps[j]));
+  return add_rounded(state, add_rounded(batch, outer));
+}
+
 // `Groups` threads share an entry's ranges: thread g takes ranges g, g + Groups, ...
 template <int Groups>
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_finish_kernel(gram_results r, slot_shape shape) {
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_finish_kernel(SIRFP_GRID_CONSTANT const gram_finishing sites) {
   constexpr int entries = finish_threads / Groups;  // of a block
+  const std::int32_t which = sites.holder(device::block_index());
+  const gram_results& r = sites.site[which];
   const int lane = device::thread_index() % entries;
   const int group = device::thread_index() / entries;
-  const std::int64_t size = std::int64_t{shape.side} * shape.side;
-  const std::int64_t entry = device::block_index() * entries + lane;
+  const std::int64_t size = std::int64_t{r.side} * r.side;
+  const std::int64_t entry = (device::block_index() - sites.begin(which)) * entries + lane;
   const std::int64_t tile = entry / size;
   auto tile_row = static_cast<std::int64_t>((sqrt(8.0 * static_cast<double>(tile) + 1) - 1) / 2);
   if (tile_row * (tile_row + 1) / 2 > tile) --tile_row;
   if ((tile_row + 1) * (tile_row + 2) / 2 <= tile) ++tile_row;
-  const std::int64_t i = tile_row * shape.side + entry % size / shape.side;
-  const std::int64_t j = (tile - tile_row * (tile_row + 1) / 2) * shape.side + entry % shape.side;
+  const std::int64_t i = tile_row * r.side + entry % size / r.side;
+  const std::int64_t j = (tile - tile_row * (tile_row + 1) / 2) * r.side + entry % r.side;
   const bool wanted = i < r.channels && j <= i;
+  double* const to = wanted && group == 0 ? r.matrix + (i * (i + 1) / 2 + j) : nullptr;
+  double sum = to == nullptr || r.joins ? 0 : *to;
   for (std::int64_t n = 0; n < r.count; ++n) {
     double product = 0;
     if (wanted)
-      for (std::int64_t s = group; s < shape.ranges; s += Groups)
-        product += r.slots[((n * shape.ranges + s) * shape.tiles + tile) * size + entry % size];
+      for (std::int64_t s = group; s < r.ranges; s += Groups)
+        product += r.slots[((n * r.ranges + s) * r.tiles + tile) * size + entry % size];
     if constexpr (Groups > 1) {
       auto* const parts = device::shared_array<double>();
       device::block_barrier();
@@ -117,34 +152,46 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_finish_kernel(gram_results
       if (group == 0)
         for (int g = 1; g < Groups; ++g) product += parts[g * entries + lane];
     }
-    if (!wanted || group != 0) continue;
-    double& to = r.matrix[i * (i + 1) / 2 + j];
-    to = device::add_rounded(to, finished(r, n, i, j, product));  // the same bits into a state and into a batch of its own
-    if (i == j && to < 0) to = 0;  // squares that fp32 has no number for, less that of their residual, which fp64 has
+    if (to == nullptr) continue;
+    sum = device::add_rounded(sum, finished(r, n, i, j, product));
+    if (i == j && sum < 0) sum = 0;  // squares that fp32 has no number for, less that of their residual, which fp64 has
   }
+  if (to != nullptr) *to = r.joins ? joined(r, i, j, *to, sum) : sum;
 }
 
-slot_shape shape_of(const device_gram_plan& plan) { return {plan.tiles, plan.ranges, plan.weight_blocks, plan.side}; }
+// Sites with the numbers that `work` gives each.
+template <class Work>
+gram_finishing numbered(const gram_results* sites, std::int32_t count, const Work& work) {
+  gram_finishing row;
+  for (std::int32_t k = 0; k < count; ++k) row.add(sites[k], work(sites[k]));
+  return row;
+}
 
 }  // namespace
 
-void launch_gram_totals(const device_gram_plan& plan, const gram_results& results, void* stream) {
+void launch_gram_totals(const gram_results* sites, std::int32_t count, void* stream) {
   constexpr std::int64_t per_block = finish_threads / device::warp_size;
   const auto blocks = [](std::int64_t warps) { return (warps + per_block - 1) / per_block; };
-  if (results.mean == nullptr) {
-    device::launch({"gram_norms", blocks(results.count * results.channels), finish_threads}, stream, gram_norms_kernel, results,
-                   shape_of(plan));
+  if (sites->mean == nullptr) {
+    const gram_finishing row = numbered(sites, count, [](const gram_results& r) { return r.count * r.channels; });
+    device::launch({"gram_norms", blocks(row.work()), finish_threads}, stream, gram_norms_kernel, row);
     return;
   }
-  device::launch({"gram_means", blocks(results.channels), finish_threads}, stream, gram_means_kernel, results, shape_of(plan));
-  device::launch({"gram_weight", 1, device::warp_size}, stream, gram_weight_kernel, results, shape_of(plan));
+  const gram_finishing row = numbered(sites, count, [](const gram_results& r) { return r.channels; });
+  device::launch({"gram_means", blocks(row.work()), finish_threads}, stream, gram_means_kernel, row);
+  device::launch({"gram_weight", count, device::warp_size}, stream, gram_weight_kernel, row);
 }
 
-void launch_gram_finish(const device_gram_plan& plan, const gram_results& results, void* stream) {
-  if (plan.ranges > 1)
-    device::launch(plan.finish, stream, gram_finish_kernel<finish_groups>, results, shape_of(plan));
+void launch_gram_finish(const gram_results* sites, std::int32_t count, void* stream) {
+  const bool shared_out = std::any_of(sites, sites + count, [](const gram_results& r) { return r.ranges > 1; });
+  const std::int64_t entries = shared_out ? finish_threads / finish_groups : finish_threads;  // of a block
+  const gram_finishing row =
+      numbered(sites, count, [&](const gram_results& r) { return r.tiles * r.side * r.side / entries; });  // a tile fills whole blocks
+  const device::launch_shape shape{"gram_finish", row.work(), finish_threads, shared_out ? std::size_t{finish_threads} * 8 : 0};
+  if (shared_out)
+    device::launch(shape, stream, gram_finish_kernel<finish_groups>, row);
   else
-    device::launch(plan.finish, stream, gram_finish_kernel<1>, results, shape_of(plan));
+    device::launch(shape, stream, gram_finish_kernel<1>, row);
 }
 
 }  // namespace sirfp

@@ -1,21 +1,37 @@
-// The small passes before and behind the Gram kernels: weights, shifts, totals, and what becomes of the slots.
+// The small passes before and behind the Gram kernels: weights, shifts, totals, and what becomes of the slots. Of sites that share
+// launches.
 #pragma once
 
 #include <cstdint>
 
 #include "feature_reader.cuh"
-#include "gram_plan.hpp"
+#include "gram_sites.cuh"
 
 namespace sirfp {
 
-// parts[image][block] = sum of a block of weights; notes bad ones.
-void launch_gram_weights(const pixel_weights& weights, std::int64_t images, std::int64_t pixels, std::int64_t blocks, double* notes,
-                         std::int64_t images_before, double* parts, void* stream);
-// shifts[image][channel]
-template <class Element>
-void launch_gram_shifts(const feature_reader<Element>& features, std::int64_t images, std::int64_t channels, float* shifts, void* stream);
+// parts[image][block] = sum of a block of weights; notes bad ones. Numbers are blocks.
+struct weight_sums {
+  const float* weights;
+  std::int64_t image_stride, pixels, blocks;
+  double* notes;
+  std::int64_t images_before;
+  double* parts;
+};
+static_assert(fits_parameters<weight_sums>);
+void launch_gram_weights(const site_row<weight_sums>& sites, void* stream);
 
-// What the slots of a group are finished with; device pointers.
+// shifts[image][channel]. Numbers are warps, one a shift.
+template <class Element>
+struct shift_sums {
+  feature_reader<Element> features;
+  std::int64_t channels;
+  float* shifts;
+};
+static_assert(fits_parameters<shift_sums<float>>);
+template <class Element>
+void launch_gram_shifts(const site_row<shift_sums<Element>>& sites, void* stream);
+
+// What the slots of a site's images are finished with; device pointers.
 struct gram_results {
   const double* slots;         // [image][range][tile][side][side]
   const double* sums;          // [image][range][channel]
@@ -24,16 +40,22 @@ struct gram_results {
   // From launch_gram_totals: 1 / norm, or the residual sum w (x - shift) and the step from the mean of the images before.
   double* totals;  // [image][channel][2]
   double* images;  // [image][2]: 1 / weight and the weight of the step's outer product
+  double* steps;   // [channel + 1], joins: from the state's mean to the batch's, and the weight of its outer product
   double* matrix;  // packed, added to
   double* mean;    // [channel]; null: similarity
   double* notes;
-  double epsilon;
-  std::int64_t count, channels, pixels;  // `count` images
+  double epsilon, keep, share, host_weight;  // of gram_target
+  std::int64_t count, channels, pixels;      // `count` images
+  std::int64_t tiles, ranges, weight_blocks;
+  std::int32_t side;
+  bool joins;
 };
+static_assert(fits_parameters<gram_results>);
+using gram_finishing = site_row<gram_results>;
 
 // Similarity: 1 / (sum + epsilon). Moments: also mean and the weight in the notes, image after image.
-void launch_gram_totals(const device_gram_plan& plan, const gram_results& results, void* stream);
+void launch_gram_totals(const gram_results* sites, std::int32_t count, void* stream);
 // matrix += sum over the images of G_ij / (n_i n_j), or of the centred products
-void launch_gram_finish(const device_gram_plan& plan, const gram_results& results, void* stream);
+void launch_gram_finish(const gram_results* sites, std::int32_t count, void* stream);
 
 }  // namespace sirfp

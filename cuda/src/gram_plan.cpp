@@ -50,7 +50,7 @@ device::launch_shape shape_for(gram_recipe recipe, const device_gram_plan& plan,
   const std::int64_t fit = std::max<std::int64_t>(1, facts.shared_bytes_per_multiprocessor / static_cast<std::int64_t>(shared + 1024));
   const std::int64_t resident =
       std::int64_t{facts.multiprocessors} * std::min<std::int64_t>(fit, facts.threads_per_multiprocessor / threads);
-  return {kernel_name(recipe), std::min(resident, plan.units(plan.images_at_once)), threads, shared};
+  return {kernel_name(recipe), resident, threads, shared};
 }
 
 // Ranges of an image, and their length: a multiple of 64 pixels, so that every range begins on a 16-byte boundary where the rows do.
@@ -69,15 +69,16 @@ void size_workspace(device_gram_plan& plan, const gram_request& request) {
   const std::int64_t shifts = request.centred ? request.channels : 0;
   const std::int64_t bytes = 8 * (slots + sums + totals) + 4 * shifts + 4;
   plan.images_at_once = std::clamp<std::int64_t>(workspace_bytes / bytes, 1, request.images);
+  plan.step_values = request.centred ? request.channels + 1 : 0;
   plan.slot_values = plan.images_at_once * slots;
   plan.sum_values = plan.images_at_once * sums;
   plan.total_values = plan.images_at_once * totals;
-  plan.workspace_bytes = plan.images_at_once * bytes;
+  plan.workspace_bytes = plan.images_at_once * bytes + 8 * plan.step_values;
 }
 
 }  // namespace
 
-gram_request request_of(const feature_view& features, const pixel_weights& weights, bool centred, gram_precision precision) {
+gram_request request_of(const feature_view& features, const pixel_weights& weights, bool centred, const cuda_options& options) {
   const auto bytes = static_cast<std::int64_t>(size_of(features.type));
   const auto aligned = [](std::int64_t offset) { return offset % 16 == 0; };
   gram_request request{features.images, features.channels, features.pixels(), features.type, weights.data != nullptr, centred};
@@ -89,7 +90,8 @@ gram_request request_of(const feature_view& features, const pixel_weights& weigh
                     (features.images == 1 || aligned(features.image_stride % 16 * bytes));
   const auto in_boxes = [bytes](std::int64_t stride) { return stride > 0 && stride < (std::int64_t{1} << 40) / bytes; };
   request.in_boxes = request.aligned && in_boxes(features.channel_stride) && (features.images == 1 || in_boxes(features.image_stride));
-  request.precision = precision;
+  request.precision = options.precision;
+  request.by_wgmma = options.engine == gram_engine::wgmma;
   return request;
 }
 
@@ -97,6 +99,7 @@ device_gram_plan plan_device_gram(const gram_request& request, const device_fact
   SIRFP_EXPECTS(request.channels <= most_gram_channels && request.pixels <= most_gram_pixels, "features of ", request.channels,
                 " channels and ", request.pixels, " pixels, the cuda backend takes ", most_gram_channels, " and 2^30 at most");
   device_gram_plan plan;
+  plan.type = request.type;
   plan.recipe = recipe_for(request, facts);
   plan.side = request.channels <= small_side ? small_side : large_side;
   const std::int64_t tile_rows = parts(request.channels, plan.side);
@@ -110,19 +113,16 @@ device_gram_plan plan_device_gram(const gram_request& request, const device_fact
   size_workspace(plan, request);
   plan.gram = shape_for(plan.recipe, plan, facts);
   plan.again = shape_for(gram_recipe::split, plan, facts);
-  const bool shared_out = plan.ranges > 1;
-  const std::int64_t entries = plan.tiles * plan.side * plan.side;
-  plan.finish = {"gram_finish", entries / (shared_out ? finish_threads / finish_groups : finish_threads), finish_threads,
-                 shared_out ? std::size_t{finish_threads} * 8 : 0};
-  SIRFP_EXPECTS(plan.finish.blocks <= std::numeric_limits<std::int32_t>::max(), "features of ", request.channels,
-                " channels: too many tiles");
+  const std::int64_t finishing = plan.tiles * plan.side * plan.side / (finish_threads / finish_groups);  // blocks, at most
+  SIRFP_EXPECTS(finishing <= std::numeric_limits<std::int32_t>::max(), "features of ", request.channels, " channels: too many tiles");
   return plan;
 }
 
 device_gram_plan with_fewer_images(device_gram_plan plan) {
   const std::int64_t images = plan.images_at_once / 2;
-  for (std::int64_t* const size : {&plan.slot_values, &plan.sum_values, &plan.total_values, &plan.workspace_bytes})
-    *size = *size / plan.images_at_once * images;
+  const std::int64_t steps = 8 * plan.step_values;
+  plan.workspace_bytes = (plan.workspace_bytes - steps) / plan.images_at_once * images + steps;
+  for (std::int64_t* const size : {&plan.slot_values, &plan.sum_values, &plan.total_values}) *size = *size / plan.images_at_once * images;
   plan.images_at_once = images;
   return plan;
 }

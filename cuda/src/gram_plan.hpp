@@ -32,9 +32,10 @@ struct gram_request {
   bool by_wgmma = false;  // is asked for
 };
 
-gram_request request_of(const feature_view& features, const pixel_weights& weights, bool centred, gram_precision precision);
+gram_request request_of(const feature_view& features, const pixel_weights& weights, bool centred, const cuda_options& options = {});
 
 struct device_gram_plan {
+  dtype type = dtype::f32;
   gram_recipe recipe = gram_recipe::split;
   int side = 0;                   // of a tile
   std::int64_t tiles = 0;         // of the lower triangle
@@ -45,14 +46,14 @@ struct device_gram_plan {
   bool wide_loads = false;         // 16 bytes a load
   bool channels_abreast = false;   // neighbouring threads load neighbouring channels, not pixels
   bool check_range = false;        // bf16 as it is may leave fp32: such images are done again by `split`
-  // Of a group of images_at_once images; all of these arrays together are the workspace.
+  // Of a group of images_at_once images, but for the last; all of these arrays together are the workspace.
   std::int64_t slot_values = 0;   // fp64: side^2 of each (image, range, tile)
   std::int64_t sum_values = 0;    // fp64: one of each (image, range, channel)
   std::int64_t total_values = 0;  // fp64: two of each (image, channel) and two of each image
+  std::int64_t step_values = 0;   // fp64: one of each channel and one, moments
   std::int64_t workspace_bytes = 0;
-  device::launch_shape gram;  // of a whole group; a smaller group takes min(blocks, units)
+  device::launch_shape gram;  // as many blocks as fit the device: a launch takes min(blocks, units)
   device::launch_shape again;
-  device::launch_shape finish;
 
   std::int64_t units(std::int64_t images) const noexcept { return images * ranges * tiles; }
 };

@@ -19,16 +19,17 @@ namespace {
 
 using namespace gram_tuning;
 
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(weight_threads)
-    gram_weights_kernel(const float* weights, std::int64_t image_stride, std::int64_t pixels, std::int64_t blocks, double* notes,
-                        std::int64_t images_before, double* parts) {
-  const std::int64_t image = device::block_index() / blocks;
-  const std::int64_t first = device::block_index() % blocks * weights_per_block;
-  const std::int64_t end = first + weights_per_block < pixels ? first + weights_per_block : pixels;
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(weight_threads) gram_weights_kernel(SIRFP_GRID_CONSTANT const site_row<weight_sums> sites) {
+  const std::int32_t which = sites.holder(device::block_index());
+  const weight_sums& site = sites.site[which];
+  const std::int64_t block = device::block_index() - sites.begin(which);
+  const std::int64_t image = block / site.blocks;
+  const std::int64_t first = block % site.blocks * weights_per_block;
+  const std::int64_t end = first + weights_per_block < site.pixels ? first + weights_per_block : site.pixels;
   double sum = 0;
   for (std::int64_t p = first + device::thread_index(); p < end; p += weight_threads) {
-    const float w = weights[image * image_stride + p];
-    if (!(w >= 0 && device::is_finite(w))) note_bad(notes, device_notes::bad_weight, images_before + image, p);
+    const float w = site.weights[image * site.image_stride + p];
+    if (!(w >= 0 && device::is_finite(w))) note_bad(site.notes, device_notes::bad_weight, site.images_before + image, p);
     sum += static_cast<double>(w);
   }
   auto* const slots = device::shared_array<double>();
@@ -38,40 +39,39 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(weight_threads)
   if (device::thread_index() != 0) return;
   double total = 0;
   for (int w = 0; w < device::block_warps(); ++w) total += slots[w];
-  parts[device::block_index()] = total;
+  site.parts[block] = total;
 }
 
 template <class Element>
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(weight_threads)
-    gram_shifts_kernel(feature_reader<Element> features, std::int64_t images, std::int64_t channels, float* shifts) {
-  const std::int64_t which = device::grid_thread() / device::warp_size;
-  if (which >= images * channels) return;
-  const std::int64_t pixels = features.height * features.width;
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(weight_threads) gram_shifts_kernel(SIRFP_GRID_CONSTANT const site_row<shift_sums<Element>> sites) {
+  const std::int64_t warp = device::grid_thread() / device::warp_size;
+  if (warp >= sites.work()) return;
+  const std::int32_t holder = sites.holder(warp);
+  const shift_sums<Element>& site = sites.site[holder];
+  const std::int64_t which = warp - sites.begin(holder);
+  const std::int64_t pixels = site.features.height * site.features.width;
   const std::int64_t count = pixels < samples ? pixels : samples;
   double sum = 0;
   for (std::int64_t k = device::lane_index(); k < count; k += device::warp_size)
-    sum += static_cast<double>(features.at(which / channels, which % channels, k * pixels / count));
+    sum += static_cast<double>(site.features.at(which / site.channels, which % site.channels, k * pixels / count));
   sum = device::warp_butterfly_sum(sum);
-  if (device::lane_index() == 0) shifts[which] = static_cast<float>(sum / static_cast<double>(count));
+  if (device::lane_index() == 0) site.shifts[which] = static_cast<float>(sum / static_cast<double>(count));
 }
 
 }  // namespace
 
-void launch_gram_weights(const pixel_weights& weights, std::int64_t images, std::int64_t pixels, std::int64_t blocks, double* notes,
-                         std::int64_t images_before, double* parts, void* stream) {
-  device::launch({"gram_weights", images * blocks, weight_threads, weight_threads / 32 * sizeof(double)}, stream, gram_weights_kernel,
-                 weights.data, weights.image_stride, pixels, blocks, notes, images_before, parts);
+void launch_gram_weights(const site_row<weight_sums>& sites, void* stream) {
+  device::launch({"gram_weights", sites.work(), weight_threads, weight_threads / 32 * sizeof(double)}, stream, gram_weights_kernel, sites);
 }
 
 template <class Element>
-void launch_gram_shifts(const feature_reader<Element>& features, std::int64_t images, std::int64_t channels, float* shifts, void* stream) {
+void launch_gram_shifts(const site_row<shift_sums<Element>>& sites, void* stream) {
   constexpr std::int64_t per_block = weight_threads / device::warp_size;
-  device::launch({"gram_shifts", (images * channels + per_block - 1) / per_block, weight_threads}, stream, gram_shifts_kernel<Element>,
-                 features, images, channels, shifts);
+  device::launch({"gram_shifts", (sites.work() + per_block - 1) / per_block, weight_threads}, stream, gram_shifts_kernel<Element>, sites);
 }
 
-template void launch_gram_shifts<float>(const feature_reader<float>&, std::int64_t, std::int64_t, float*, void*);
-template void launch_gram_shifts<device::f16>(const feature_reader<device::f16>&, std::int64_t, std::int64_t, float*, void*);
-template void launch_gram_shifts<device::bf16>(const feature_reader<device::bf16>&, std::int64_t, std::int64_t, float*, void*);
+template void launch_gram_shifts<float>(const site_row<shift_sums<float>>&, void*);
+template void launch_gram_shifts<device::f16>(const site_row<shift_sums<device::f16>>&, void*);
+template void launch_gram_shifts<device::bf16>(const site_row<shift_sums<device::bf16>>&, void*);
 
 }  // namespace sirfp

@@ -1,8 +1,8 @@
 // Computes          per unit: slot = Y Y^T of a tile over a pixel range, y = sqrt(w) (x - shift) (or x alone), and the sums of its channels
 // Tile              64 or 128 channels square, 4 or 8 warps of side / 2 x 32, 32 pixels a stage, one stage in shared memory, the next in
 //                   registers
-// Shared/registers  planes of 64 bytes a row and term, 16 KiB (32 KiB), and 3 KiB (6 KiB) of ranges; 190 (216) registers with two
-//                   terms, which allow 2 blocks (1) on a multiprocessor; no spills
+// Shared/registers  planes of 64 bytes a row and term, 16 KiB (32 KiB), and 3 KiB (6 KiB) of ranges; 151 (216) registers with two
+//                   terms, which allow 3 blocks (1) on a multiprocessor; no spills
 // Traffic           minimum: the map once; a tile row reads it once: C / side times in all, of which all but one should hit L2
 // Accumulates in    tensor cores within 16 pixels (3 links; one term: 32 pixels, 2 links), fp32 between them, fp64 after 4,096 pixels.
 //                   Two f16 terms under a channel's own power of two (gram_range.cuh): 22 bits, three products
@@ -185,9 +185,12 @@ class split_unit {
 };
 
 template <class Element, int Terms, int Side>
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS((stage_place<Side>::threads), Side == small_side ? 2 : 1) gram_split_kernel(gram_task<Element> task) {
-  for (std::int32_t k = next_unit(task.queue); k < task.units; k = next_unit(task.queue)) {
-    const gram_unit unit = unit_at<Side>(task, k);
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS((stage_place<Side>::threads), Side == small_side ? 2 : 1)
+    gram_split_kernel(SIRFP_GRID_CONSTANT const gram_tasks<Element> tasks, unsigned* queue) {
+  for (std::int32_t k = next_unit(queue); k < tasks.work(); k = next_unit(queue)) {
+    const std::int32_t which = tasks.holder(k);
+    const gram_task<Element>& task = tasks.site[which];
+    const gram_unit unit = unit_at<Side>(task, k - static_cast<std::int32_t>(tasks.begin(which)));
     if (task.only != nullptr && task.only[unit.image] == 0) continue;
     split_unit<Element, Terms, Side>(task, unit).run();
   }
@@ -196,17 +199,22 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS((stage_place<Side>::threads), Side == small_sid
 }  // namespace
 
 template <class Element, int Terms>
-void launch_gram_through_registers(const device::launch_shape& shape, const gram_task<Element>& task, int side, void* stream) {
+void launch_gram_through_registers(const device::launch_shape& shape, const gram_tasks<Element>& tasks, unsigned* queue, int side,
+                                   void* stream) {
   if (side == large_side)
-    device::launch(shape, stream, gram_split_kernel<Element, Terms, large_side>, task);
+    device::launch(shape, stream, gram_split_kernel<Element, Terms, large_side>, tasks, queue);
   else
-    device::launch(shape, stream, gram_split_kernel<Element, Terms, small_side>, task);
+    device::launch(shape, stream, gram_split_kernel<Element, Terms, small_side>, tasks, queue);
 }
 
-template void launch_gram_through_registers<float, 2>(const device::launch_shape&, const gram_task<float>&, int, void*);
-template void launch_gram_through_registers<device::f16, 2>(const device::launch_shape&, const gram_task<device::f16>&, int, void*);
-template void launch_gram_through_registers<device::bf16, 2>(const device::launch_shape&, const gram_task<device::bf16>&, int, void*);
-template void launch_gram_through_registers<device::f16, 1>(const device::launch_shape&, const gram_task<device::f16>&, int, void*);
-template void launch_gram_through_registers<device::bf16, 1>(const device::launch_shape&, const gram_task<device::bf16>&, int, void*);
+template void launch_gram_through_registers<float, 2>(const device::launch_shape&, const gram_tasks<float>&, unsigned*, int, void*);
+template void launch_gram_through_registers<device::f16, 2>(const device::launch_shape&, const gram_tasks<device::f16>&, unsigned*, int,
+                                                            void*);
+template void launch_gram_through_registers<device::bf16, 2>(const device::launch_shape&, const gram_tasks<device::bf16>&, unsigned*, int,
+                                                             void*);
+template void launch_gram_through_registers<device::f16, 1>(const device::launch_shape&, const gram_tasks<device::f16>&, unsigned*, int,
+                                                            void*);
+template void launch_gram_through_registers<device::bf16, 1>(const device::launch_shape&, const gram_tasks<device::bf16>&, unsigned*, int,
+                                                             void*);
 
 }  // namespace sirfp

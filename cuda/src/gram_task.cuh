@@ -8,6 +8,7 @@
 #include "device/barriers.cuh"
 #include "device/shared.cuh"
 #include "feature_reader.cuh"
+#include "gram_sites.cuh"
 
 namespace sirfp {
 
@@ -18,19 +19,22 @@ struct gram_task {
   std::int64_t weight_stride;
   const float* shifts;  // [image][channel]; null: similarity
   std::int32_t channels, pixels;
-  std::int32_t tiles, ranges, range_pixels, units;
+  std::int32_t tiles, ranges, range_pixels;
   std::int32_t row_pixels;  // of a row of pixels at even distances: all of them where the rows allow it
   std::int64_t pixel_stride;
   std::int64_t images_before;  // of the state and of earlier groups
   double* slots;               // [unit][side][side]
   double* sums;                // [image][range][channel]: sum w |x|, centred: sum w (x - shift)
   double* notes;
-  unsigned* queue;
   unsigned* again;        // [image], set where bf16 as it is leaves the range of fp32; null: no such check
   const unsigned* only;   // [image], do only those that are set; null: all
   bool wide_loads;        // 16 bytes at once
   bool channels_abreast;  // neighbouring threads load neighbouring channels
 };
+// Of sites that share a launch; numbers are units.
+template <class Element>
+using gram_tasks = site_row<gram_task<Element>>;
+static_assert(fits_parameters<gram_task<float>>);
 
 // In 32 bits, which the plan sees to: these live in registers all the time.
 struct gram_unit {
@@ -41,15 +45,18 @@ struct gram_unit {
 
 template <int Side, class Element>
 SIRFP_DEVICE gram_unit unit_at(const gram_task<Element>& task, std::int32_t index) {
+  const bool only_tile = Side == gram_tuning::small_side;  // of its matrix
+  const std::int32_t part = only_tile ? index : index / task.tiles;
+  const std::int32_t range = part % task.ranges;
+  const std::int32_t first = range * task.range_pixels;
+  const std::int32_t end = task.range_pixels < task.pixels - first ? first + task.range_pixels : task.pixels;
+  if (only_tile) return {index, part / task.ranges, range, first, end, 0, 0, true};
   const std::int32_t tile = index % task.tiles;
-  const std::int32_t range = index / task.tiles % task.ranges;
   auto row = static_cast<std::int32_t>((sqrtf(8.0F * static_cast<float>(tile) + 1) - 1) / 2);
   while (row * (row + 1) / 2 > tile) --row;
   while ((row + 1) * (row + 2) / 2 <= tile) ++row;
   const std::int32_t column = tile - row * (row + 1) / 2;
-  const std::int32_t first = range * task.range_pixels;
-  const std::int32_t end = task.range_pixels < task.pixels - first ? first + task.range_pixels : task.pixels;
-  return {index, index / task.tiles / task.ranges, range, first, end, row * Side, column * Side, row == column};
+  return {index, part / task.ranges, range, first, end, row * Side, column * Side, row == column};
 }
 
 // The next unit from the queue, the same for the whole block; a barrier on both sides. The first 16 bytes of shared memory are its own.

@@ -38,6 +38,9 @@ constexpr std::int64_t units_per_image = 128;
 // Images are taken in groups whose partial sums stay below this, one image at least.
 constexpr std::int64_t workspace_bytes = std::int64_t{256} << 20;
 
+// Sites that share launches, by what a kernel's parameters hold (gram_sites.cuh).
+constexpr int sites_at_once = 20;
+
 // Pixels looked at for a channel's shift (moments).
 constexpr int samples = 64;
 // A block sums this many pixel weights.

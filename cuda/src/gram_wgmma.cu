@@ -157,9 +157,9 @@ class wgmma_unit {
 
 // use(unit, turn of its first stage) for one unit after another; all warps come to the barriers of the queue, wherever they stand.
 template <class Half, class Use>
-SIRFP_DEVICE void for_each_unit(const gram_task<Half>& task, const Use& use) {
+SIRFP_DEVICE void for_each_unit(const gram_task<Half>& task, std::int32_t units, unsigned* queue, const Use& use) {
   unsigned turn = 0;
-  for (std::int32_t k = next_unit(task.queue); k < task.units; k = next_unit(task.queue)) {
+  for (std::int32_t k = next_unit(queue); k < units; k = next_unit(queue)) {
     const gram_unit unit = unit_at<side>(task, k);
     use(unit, turn);
     turn += static_cast<unsigned>(stages_of(unit));
@@ -167,29 +167,32 @@ SIRFP_DEVICE void for_each_unit(const gram_task<Half>& task, const Use& use) {
 }
 
 template <class Half>
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(threads, 1) gram_wgmma_kernel(SIRFP_GRID_CONSTANT const device::tensor_map map, gram_task<Half> task) {
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(threads, 1)
+    gram_wgmma_kernel(SIRFP_GRID_CONSTANT const device::tensor_map map, gram_task<Half> task, std::int32_t units, unsigned* queue) {
   const stage_queue stages;  // its mbarriers are seen by all behind the first barrier of the queue
   if (device::warp_index() >= multiplying_warps) {
     device::give_registers_away<40>();
-    for_each_unit(task, [&](const gram_unit& unit, unsigned turn) {
+    for_each_unit(task, units, queue, [&](const gram_unit& unit, unsigned turn) {
       if (device::warp_index() == multiplying_warps && device::lane_index() == 0) copy_stages(map, unit, stages, turn);
       device::warp_barrier();
     });
   } else {
     device::take_registers<232>();
-    for_each_unit(task, [&](const gram_unit& unit, unsigned turn) { wgmma_unit<Half>(task, unit, stages).run(turn); });
+    for_each_unit(task, units, queue, [&](const gram_unit& unit, unsigned turn) { wgmma_unit<Half>(task, unit, stages).run(turn); });
   }
 }
 
 }  // namespace
 
 template <class Half>
-void launch_gram_wgmma(const device::launch_shape& shape, const gram_task<Half>& task, const device::tensor_map& map, void* stream) {
-  device::launch(shape, stream, gram_wgmma_kernel<Half>, map, task);
+void launch_gram_wgmma(const device::launch_shape& shape, const gram_task<Half>& task, std::int32_t units, unsigned* queue,
+                       const device::tensor_map& map, void* stream) {
+  device::launch(shape, stream, gram_wgmma_kernel<Half>, map, task, units, queue);
 }
 
-template void launch_gram_wgmma<device::f16>(const device::launch_shape&, const gram_task<device::f16>&, const device::tensor_map&, void*);
-template void launch_gram_wgmma<device::bf16>(const device::launch_shape&, const gram_task<device::bf16>&, const device::tensor_map&,
-                                              void*);
+template void launch_gram_wgmma<device::f16>(const device::launch_shape&, const gram_task<device::f16>&, std::int32_t, unsigned*,
+                                             const device::tensor_map&, void*);
+template void launch_gram_wgmma<device::bf16>(const device::launch_shape&, const gram_task<device::bf16>&, std::int32_t, unsigned*,
+                                              const device::tensor_map&, void*);
 
 }  // namespace sirfp

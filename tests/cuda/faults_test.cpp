@@ -65,6 +65,30 @@ std::vector<double> observed(const context& ctx, const feature_case& c) {
   return all;
 }
 
+// Several layers and sites at a time.
+std::vector<double> observed_together(const context& ctx) {
+  const feature_data data[] = {feature_data(feature_case{{2, 5, 6, 7}}), feature_data(feature_case{{1, 4, 3, 9}})};
+  const placed_features first(ctx, data[0]), second(ctx, data[1]);
+  similarity_state similarities[3];
+  moments_state moments[3];
+  std::vector<similarity_reading> layers;
+  std::vector<moments_reading> sites;
+  for (int k = 0; k < 3; ++k) {
+    const feature_view& view = k == 1 ? second.view() : first.view();
+    layers.push_back({view, {}, &similarities[k]});
+    sites.push_back({view, {}, &moments[k]});
+  }
+  for (int batch = 0; batch < 2; ++batch) {
+    accumulate_similarity(ctx, layers, {});
+    accumulate_moments(ctx, sites);
+  }
+  std::vector<double> all;
+  for (int k = 0; k < 3; ++k)
+    for (const auto& part : {mean_redundancy_sync(similarities[k]), moments_sync(moments[k]).covariance})
+      all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
 std::vector<double> eliminated(const context& ctx) {
   const auto first = random_symmetric<float>(1, 9, filling::signed_uniform);
   const auto second = random_symmetric<double>(2, 40, filling::signed_uniform);
@@ -129,6 +153,7 @@ std::vector<operation> operations() {
        [](const context& ctx) {
          return observed(ctx, {{1, 5, 6, 7}, dtype::bf16, layout::aligned});
        }},
+      {"observe together", observed_together},
       {"eliminate", eliminated},
       {"eliminate, from redundancies", eliminated_from_redundancy},
       {"eliminate jointly", eliminated_jointly},
@@ -216,8 +241,7 @@ TEST(faults, less_memory_takes_smaller_groups_of_images) {
     return mean_redundancy_sync(state);
   };
   const std::vector<double> expected = similarity();
-  const device_gram_plan plan =
-      plan_device_gram(request_of(placed.view(), placed.weights(), false, gram_precision::standard), device::facts_of(0));
+  const device_gram_plan plan = plan_device_gram(request_of(placed.view(), placed.weights(), false), device::facts_of(0));
   ASSERT_EQ(plan.images_at_once, 6);
   const auto some = static_cast<std::size_t>(plan.workspace_bytes / 2 + (4 << 10));
   const emulator::faults made({.memory_bytes = emulator::live_bytes() + some});

@@ -62,8 +62,7 @@ struct outcome {
 };
 
 outcome redundancy_of(const context& ctx, const feature_view& view, std::int64_t range_pixels) {
-  const device_gram_plan plan =
-      plan_device_gram(request_of(view, {}, false, gram_precision::standard), {80, 3, 2048, 163 << 10, 164 << 10}, range_pixels);
+  const device_gram_plan plan = plan_device_gram(request_of(view, {}, false), {80, 3, 2048, 163 << 10, 164 << 10}, range_pixels);
   const buffer matrix(ctx.memory, packed_size(view.channels));
   const buffer notes(ctx.memory, device_notes::words);
   form_gram(view, {}, {const_cast<double*>(matrix.data()), nullptr, const_cast<double*>(notes.data()), 0, 1e-5}, plan, nullptr);

@@ -47,7 +47,7 @@ void expect_right(const feature_case& c, gram_recipe recipe) {
   const context ctx = device_context();
   const placed_features placed(ctx, data);
   const placed_features on_boundaries(ctx, feature_data(aligned(c)));
-  EXPECT_EQ(plan_device_gram(request_of(on_boundaries.view(), placed.weights(), false, gram_precision::standard), {80, 3}).recipe, recipe);
+  EXPECT_EQ(plan_device_gram(request_of(on_boundaries.view(), placed.weights(), false), {80, 3}).recipe, recipe);
   const std::int64_t n = c.shape.channels;
   const std::vector<double> similarity = similarity_on(reference_context(), data.map.view(), data.weights());
   const std::vector<double> covariance = covariance_on(reference_context(), data.map.view(), data.weights());
@@ -91,8 +91,7 @@ TEST(gram, promotion_to_doubles) {
       const feature_data data(feature_case{{1, 3, 1, p}, type, layout::aligned});
       const context ctx = device_context();
       const placed_features placed(ctx, data);
-      const device_gram_plan plan =
-          plan_device_gram(request_of(placed.view(), {}, false, gram_precision::standard), {80, 3, 2048, 163 << 10, 164 << 10}, p);
+      const device_gram_plan plan = plan_device_gram(request_of(placed.view(), {}, false), {80, 3, 2048, 163 << 10, 164 << 10}, p);
       ASSERT_EQ(plan.ranges, 1);
       const buffer matrix(ctx.memory, packed_size(3));
       const buffer notes(ctx.memory, device_notes::words);
@@ -197,8 +196,7 @@ TEST(gram, groups_of_images_change_no_bit) {
   const placed_features placed(ctx, data);
   std::vector<std::vector<double>> results;
   for (const std::int64_t group : {5, 2, 1}) {
-    device_gram_plan plan =
-        plan_device_gram(request_of(placed.view(), placed.weights(), true, gram_precision::standard), {80, 3, 2048, 163 << 10, 164 << 10});
+    device_gram_plan plan = plan_device_gram(request_of(placed.view(), placed.weights(), true), {80, 3, 2048, 163 << 10, 164 << 10});
     plan.images_at_once = group;
     const buffer matrix(ctx.memory, packed_size(12));
     const buffer mean(ctx.memory, 12);

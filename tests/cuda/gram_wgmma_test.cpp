@@ -50,7 +50,7 @@ void expect_as_portable(const feature_case& c) {
   const feature_data data(c);
   const context ctx = context_of(gram_engine::wgmma);
   const placed_features placed(ctx, data);
-  gram_request request = request_of(placed.view(), {}, false, gram_precision::standard);
+  gram_request request = request_of(placed.view(), {}, false);
   request.by_wgmma = true;
   ASSERT_EQ(plan_device_gram(request, hopper).recipe, gram_recipe::wgmma) << c;
   const std::vector<double> portable = similarity_on(context_of(gram_engine::own), placed.view());
@@ -79,7 +79,7 @@ TEST_F(gram_wgmma, promotion_to_doubles) {
   const feature_data data(feature_case{{1, 129, 1, pixels}, dtype::f16, layout::aligned});
   const context ctx = context_of(gram_engine::own);
   const placed_features placed(ctx, data);
-  gram_request request = request_of(placed.view(), {}, false, gram_precision::standard);
+  gram_request request = request_of(placed.view(), {}, false);
   std::vector<double> results[2];
   for (const bool by_wgmma : {false, true}) {
     request.by_wgmma = by_wgmma;

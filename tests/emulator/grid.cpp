@@ -44,6 +44,7 @@ void run_grid(const grid_shape& shape, const std::function<void()>& body) {
 }
 
 std::uint64_t seed() { return sequence().seed; }
+std::uint64_t launches() { return sequence().launches; }
 void set_seed(std::uint64_t value) { sequence() = {value, 0}; }
 
 }  // namespace sirfp::emulator

@@ -20,6 +20,8 @@ void run_grid(const grid_shape& shape, const std::function<void()>& body);
 
 // The order of threads and blocks follows from it: SIRFP_EMULATOR_SEED, or 1. Setting it starts the sequence anew.
 std::uint64_t seed();
+// Kernels that were run since the seed was set.
+std::uint64_t launches();
 void set_seed(std::uint64_t value);
 
 }  // namespace sirfp::emulator

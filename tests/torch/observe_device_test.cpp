@@ -11,7 +11,9 @@
 #include "../support/observed_network.hpp"
 #include "../support/packed_error.hpp"
 #include "../support/redundant_network.hpp"
+#include "../support/script_network.hpp"
 #include "emulator/device_memory.hpp"
+#include "emulator/grid.hpp"
 #include "emulator/machine.hpp"
 #include "sirfp/cuda_context.hpp"
 
@@ -91,6 +93,67 @@ TEST(observe_device, also_with_edge_aware_weights) { expect_same_states({.pixel_
 TEST(observe_device, also_of_sampled_pixels) {
   expect_same_states({.sample_pixels = 0.25});
   expect_same_states({.pixel_weights = observe_options::weighting::edge_aware, .sample_pixels = 0.25});
+}
+
+// Twice as many layers and sites, and no more launches: small maps go together.
+TEST(observe_device, small_maps_share_launches) {
+  const auto launches_of = [](int depth) {
+    at::set_num_threads(1);
+    script_network net(1);
+    std::string chain = "x";
+    for (int k = 0; k < depth; ++k) {
+      net.conv(text("layer", k), {.in = k == 0 ? 3 : 6, .out = 6});
+      chain = text("torch.relu(self.layer", k, ".forward(", chain, "))");
+    }
+    net.conv("head", {.in = 6, .out = 2});
+    observed_network all;
+    all.ctx = cuda_context(0, nullptr, make_thread_pool(1));
+    torch::jit::Module module = net.build("  return self.head.forward(" + chain + ")\n");
+    module.to(at::kFloat);
+    all.net = adapter::load_network(module);
+    all.captured = adapter::capture(all.net, at::rand({1, 3, 8, 8}));
+    all.graph = analyse_channels(all.captured.ops);
+    const auto observer = all.observer();
+    calibration_state state;
+    add(observer, batch_of(1, 1), {"one.jpg"}, state);
+    const std::uint64_t before = emulator::launches();
+    add(observer, batch_of(1, 2), {"two.jpg"}, state);
+    EXPECT_EQ(state.sites.size(), static_cast<std::size_t>(depth));
+    return emulator::launches() - before;
+  };
+  EXPECT_EQ(launches_of(8), launches_of(4));
+}
+
+// What waits is read before it is written over.
+TEST(observe_device, maps_that_the_network_writes_over_are_read_as_they_were) {
+  const char* const writes[] = {"y.mul_(3.)", "torch.relu_(y[:, :, 2:])", "torch.add(y, y, out=y)"};
+  for (const char* write : writes) {
+    three_ways all;
+    for (observed_network* one : {&all.exact, &all.host, &all.device}) {
+      one->net = adapter::load_network(plain_network()
+                                           .child("a", all.exact.weight_a, "torch.conv2d(x, self.weight, None, [1, 1], [1, 1])")
+                                           .child("b", all.exact.weight_b, "torch.conv2d(x, self.weight, None, [1, 1], [1, 1])")
+                                           .child("c", all.exact.weight_c, "torch.conv2d(x, self.weight)")
+                                           .define(text("def forward(self, x):\n"
+                                                        "  y = self.a.forward(x)\n"
+                                                        "  z = self.b.forward(y)\n"
+                                                        "  ",
+                                                        write,
+                                                        "\n"
+                                                        "  return self.c.forward(y + z)\n")));
+      one->captured = adapter::capture(one->net, at::rand({1, 3, 8, 8}));
+      one->graph = analyse_channels(one->captured.ops);
+    }
+    const calibration_state exact = observed(all.exact, {}), device = observed(all.device, {});
+    ASSERT_EQ(device.sites.size(), exact.sites.size()) << write;
+    for (const auto& [name, site] : device.sites) {
+      const packed_error error = error_of(moments_sync(site).covariance, moments_sync(exact.sites.at(name)).covariance, site.channels);
+      EXPECT_LE(error.worst, 1e-5) << write << ": " << name;
+    }
+    for (const auto& [name, layer] : device.layers)
+      EXPECT_LE(error_of(mean_redundancy_sync(layer), mean_redundancy_sync(exact.layers.at(name)), layer.channels).worst, 1e-5)
+          << write << ": " << name;
+  }
 }
 
 // What the CPU throws from `add` for these images.

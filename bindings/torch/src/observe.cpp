@@ -12,6 +12,7 @@
 #include "pixel_sample.hpp"
 #include "sirfp/backend.hpp"
 #include "site_reading.hpp"
+#include "waiting_readings.hpp"
 
 namespace sirfp::adapter {
 namespace {
@@ -28,6 +29,8 @@ struct sampled_map {
   at::Tensor tensor;
   std::int64_t axis = 1;
   at::Tensor weights;  // undefined: 1 everywhere
+
+  std::vector<at::Tensor> held() const { return weights.defined() ? std::vector{tensor, weights} : std::vector{tensor}; }
 };
 
 pixel_weights as_weights(const at::Tensor& weights) {
@@ -90,19 +93,24 @@ class batch_observation final : public run_listener {
  public:
   batch_observation(const observer& owner, const std::vector<std::string>& names, const reading_counts& already,
                     const calibration_state& so_far, calibration_state& sums)
-      : owner_(owner), names_(names), already_(already), so_far_(so_far), sums_(sums) {}
+      : owner_(owner),
+        names_(names),
+        already_(already),
+        counted_(already),
+        so_far_(so_far),
+        sums_(sums),
+        waiting_(owner.ctx_, owner.options_.similarity, [this](const std::string& what) { ++counted_[what]; }) {}
   // In this attempt or a former one.
-  reading_counts counted() const {
-    reading_counts all = already_;
-    for (const auto& [what, times] : passed_) all[what] = std::max(all[what], times);
-    return all;
-  }
+  const reading_counts& counted() const { return counted_; }
+  // When the pass has ended.
+  void finish() { waiting_.read_all(); }
 
   void before(const Node* node, torch::jit::Stack& inputs) override {
-    const auto found = owner_.sites_.find(node);
-    if (found == owner_.sites_.end()) return;
-    const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
-    for (const auto& reading : found->second) read_site(owner_.graph_.sites[reading.site], inputs[reading.input].toTensor());
+    if (const auto found = owner_.sites_.find(node); found != owner_.sites_.end()) {
+      const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+      for (const auto& reading : found->second) read_site(owner_.graph_.sites[reading.site], inputs[reading.input].toTensor());
+    }
+    waiting_.before(node, inputs);
   }
 
   void after(const Node* node, const std::vector<c10::IValue>& outputs) override {
@@ -119,30 +127,38 @@ class batch_observation final : public run_listener {
     std::vector<at::Tensor> tensors;
     for (const auto& output : outputs)
       for (auto& tensor : output_tensors(output)) tensors.push_back(std::move(tensor));
-    const auto [tensor, axis] = made_readable(tensors.at(static_cast<std::size_t>(place)), layer.axis);
-    with_image_named({"layer", layer.name, layer.observed}, tensor.size(0), [&, &tensor = tensor, axis = axis] {
+    const at::Tensor& whole = tensors.at(static_cast<std::size_t>(place));
+    with_image_named({"layer", layer.name, layer.observed}, whole.size(0), [&] {
       const auto& options = owner_.options_;
       if (options.similarities)
-        count_reading("layer " + layer.name, [&] {
-          const sampled_map seen = sample(tensor, axis, sampled_for::similarity);
-          accumulate_similarity(owner_.ctx_, view_for(owner_.ctx_, seen.tensor, seen.axis), as_weights(seen.weights), options.similarity,
-                                similarity_of(layer.name));
+        read_once("layer " + layer.name, [&](const std::string& what) {
+          const readable map = made_readable(whole, layer.axis);
+          wait_for_others(what, sample(map.tensor, map.axis, sampled_for::similarity), similarity_of(layer.name));
         });
       if (options.edges && layer.name.starts_with(options.backbone))
-        count_reading("edges " + layer.name,
-                      [&] { accumulate_edge_score(owner_.ctx_, view_for(owner_.ctx_, tensor, axis), sums_.edges[layer.name]); });
+        read_once("edges " + layer.name, [&](const std::string& what) {
+          const readable map = made_readable(whole, layer.axis);
+          accumulate_edge_score(owner_.ctx_, view_for(owner_.ctx_, map.tensor, map.axis), sums_.edges[layer.name]);
+          ++counted_[what];
+        });
     });
   }
 
   void read_site(const consumer_site& site, const at::Tensor& whole) {
     const auto part = whole.narrow(site.axis, site.first, static_cast<std::int64_t>(site.layout.size()));
-    const auto [tensor, axis] = made_readable(part, site.axis);
-    with_image_named({"input", site.name, site.consumers.front().op}, tensor.size(0), [&, &tensor = tensor, axis = axis] {
-      count_reading("site " + site.name, [&] {
-        const sampled_map seen = sample(tensor, axis, sampled_for::moments);
-        accumulate_moments(owner_.ctx_, view_for(owner_.ctx_, seen.tensor, seen.axis), as_weights(seen.weights), sums_.sites[site.name]);
+    with_image_named({"input", site.name, site.consumers.front().op}, part.size(0), [&] {
+      read_once("site " + site.name, [&](const std::string& what) {
+        const readable map = made_readable(part, site.axis);
+        wait_for_others(what, sample(map.tensor, map.axis, sampled_for::moments), sums_.sites[site.name]);
       });
     });
+  }
+
+  void wait_for_others(const std::string& what, const sampled_map& seen, similarity_state& state) {
+    waiting_.add(what, seen.held(), similarity_reading{view_for(owner_.ctx_, seen.tensor, seen.axis), as_weights(seen.weights), &state});
+  }
+  void wait_for_others(const std::string& what, const sampled_map& seen, moments_state& state) {
+    waiting_.add(what, seen.held(), moments_reading{view_for(owner_.ctx_, seen.tensor, seen.axis), as_weights(seen.weights), &state});
   }
 
   // A moving average is no sum: its batch starts from where the state is.
@@ -174,12 +190,11 @@ class batch_observation final : public run_listener {
     return {map, 1, weights};
   }
 
+  // Unless a former attempt has counted it.
   template <class Body>
-  void count_reading(const std::string& what, const Body& body) {
-    int& passed = passed_[what];
+  void read_once(const std::string& what, const Body& body) {
     const auto before = already_.find(what);
-    if (before == already_.end() || passed >= before->second) body();
-    ++passed;
+    if (passed_[what]++ >= (before == already_.end() ? 0 : before->second)) body(what);
   }
 
   template <class Body>
@@ -195,8 +210,10 @@ class batch_observation final : public run_listener {
   const std::vector<std::string>& names_;
   const reading_counts& already_;
   reading_counts passed_;
+  reading_counts counted_;
   const calibration_state& so_far_;
   calibration_state& sums_;
+  waiting_readings waiting_;
 };
 
 observer::observer(const context& ctx, const network& net, const captured_network& captured, const channel_graph& graph,
@@ -262,6 +279,7 @@ void observer::count_in_parts(const at::Tensor& batch, const std::vector<std::st
     batch_observation observation(*this, names, counted, so_far, sums);
     try {
       run_(parts ? batch.clone() : batch, &observation);  // a network may write to its input
+      observation.finish();
     } catch (const out_of_memory&) {
       counted = observation.counted();
       throw;

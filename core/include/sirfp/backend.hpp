@@ -31,12 +31,13 @@ class backend {
   virtual std::int64_t note_words() const noexcept { return 0; }
   virtual void merge_notes(const context&, buffer& /*into*/, const buffer& /*from*/, std::int64_t /*images_before*/) const {}
 
-  // Adds each image's R to sums.matrix; the counts are the entry function's business. With one image `sums` may be the caller's own state:
-  // then nothing is changed before everything that can throw is done. With several it is a zeroed state that the entry function merges.
-  virtual void batch_similarity(const context&, const feature_view&, const pixel_weights&, const similarity_options&,
-                                similarity_state& sums) const = 0;
-  // Each fills `batch`, a zeroed state of the right width, from one batch of images; the entry function merges it into the caller's.
-  virtual void batch_moments(const context&, const feature_view&, const pixel_weights&, moments_state& batch) const = 0;
+  // How many readings it takes for about the price of one: a caller may keep small maps that long.
+  virtual std::int64_t readings_at_once() const noexcept { return 1; }
+  // Adds each reading, which has images, to its state, which is empty or of the right width and mode, and counts its images there. The same
+  // state may come several times. When it throws, each state is as it was or has a whole batch.
+  virtual void add_similarity(const context&, std::span<const similarity_reading>, const similarity_options&) const = 0;
+  virtual void add_moments(const context&, std::span<const moments_reading>) const = 0;
+  // Fills `batch`, a zeroed state of the right width, from one batch of images; the entry function merges it into the caller's.
   virtual void batch_edge_score(const context&, const feature_view&, edge_state& batch) const = 0;
 
   // into = scale_into * into + scale_from * from, element by element.

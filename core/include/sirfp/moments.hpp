@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "sirfp/context.hpp"
@@ -22,6 +23,14 @@ struct moments_state {
 
 // Adds a batch of images. Same cost, errors and determinism as accumulate_similarity.
 void accumulate_moments(const context& ctx, const feature_view& features, const pixel_weights& weights, moments_state& state);
+
+struct moments_reading {
+  feature_view features;
+  pixel_weights weights;
+  moments_state* state = nullptr;
+};
+// Of several sites, as several readings of accumulate_similarity.
+void accumulate_moments(const context& ctx, std::span<const moments_reading> readings);
 
 // Adds `other` (Chan's pairwise update); equal to having accumulated both (bit for bit when `other` is one batch).
 void merge(const context& ctx, moments_state& state, const moments_state& other);

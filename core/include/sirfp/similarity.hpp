@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "sirfp/context.hpp"
 #include "sirfp/features.hpp"
@@ -33,6 +34,16 @@ struct similarity_state {
 // a NaN or a bad weight is thrown by the next `_sync` function on the state, which is of no use from then on.
 void accumulate_similarity(const context& ctx, const feature_view& features, const pixel_weights& weights,
                            const similarity_options& options, similarity_state& state);
+
+// A batch of one layer's maps, and where it is added.
+struct similarity_reading {
+  feature_view features;
+  pixel_weights weights;
+  similarity_state* state = nullptr;
+};
+// The same for several layers, in order and to the same bits; on a GPU they share launches, which is what small maps take the time of.
+// When it throws, each state has its whole batch or is as it was: its `images` says which.
+void accumulate_similarity(const context& ctx, std::span<const similarity_reading> readings, const similarity_options& options);
 
 // Adds `other` to `state`; equal to having accumulated both (bit for bit when `other` is one batch). EMA states refuse.
 void merge(const context& ctx, similarity_state& state, const similarity_state& other);

@@ -3,9 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "sirfp/context.hpp"
+#include "sirfp/expects.hpp"
 #include "sirfp/features.hpp"
 
 namespace sirfp::entry {
@@ -23,5 +26,23 @@ void check_same_channels(std::string_view what, std::int64_t state, std::int64_t
 void prepare_notes(const context& ctx, buffer& notes);
 void merge_notes(const context& ctx, buffer& into, const buffer& from, std::int64_t images_before);
 void check_space(std::string_view what, memory_space state, memory_space backend);
+
+// The readings that have images, once all have passed; `check_state(state, channels)` is the caller's. Of an empty state that comes
+// several times the first reading says the width.
+template <class Reading, class Check>
+std::vector<Reading> checked_readings(const context& ctx, std::span<const Reading> readings, const Check& check_state) {
+  std::vector<Reading> checked;
+  for (const Reading& reading : readings) {
+    SIRFP_EXPECTS(reading.state != nullptr, "reading of ", reading.features.channels, " channels without a state");
+    check_features(ctx, reading.features);
+    check_state(*reading.state, reading.features.channels);
+    if (reading.features.images == 0) continue;
+    check_weights(reading.features, reading.weights);
+    for (const Reading& other : checked)
+      if (other.state == reading.state) check_same_channels("new", other.features.channels, reading.features.channels);
+    checked.push_back(reading);
+  }
+  return checked;
+}
 
 }  // namespace sirfp::entry

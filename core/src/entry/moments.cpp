@@ -1,5 +1,6 @@
 #include "sirfp/moments.hpp"
 
+#include "../batch_states.hpp"
 #include "checks.hpp"
 #include "sirfp/backend.hpp"
 #include "sirfp/device_notes.hpp"
@@ -17,33 +18,24 @@ void check_state(const context& ctx, const moments_state& state, std::int64_t ch
   entry::check_space("moments state", state.scatter.space(), ctx.backend->space());
 }
 
-moments_state zero_state(const context& ctx, std::int64_t channels) {
-  return {channels, 0, 0, buffer(ctx.memory, channels), buffer(ctx.memory, packed_size(channels))};
-}
-
 }  // namespace
 
 void accumulate_moments(const context& ctx, const feature_view& features, const pixel_weights& weights, moments_state& state) {
-  entry::check_features(ctx, features);
-  check_state(ctx, state, features.channels);
-  if (features.images == 0) return;
-  entry::check_weights(features, weights);
+  const moments_reading only{features, weights, &state};
+  accumulate_moments(ctx, {&only, 1});
+}
 
-  moments_state batch = zero_state(ctx, features.channels);
-  entry::prepare_notes(ctx, batch.notes);
-  ctx.backend->batch_moments(ctx, features, weights, batch);  // throws before `state` is touched
-  batch.images = features.images;
-  if (state.channels == 0)
-    state = std::move(batch);
-  else
-    merge(ctx, state, batch);
+void accumulate_moments(const context& ctx, std::span<const moments_reading> readings) {
+  const auto check = [&](const moments_state& state, std::int64_t channels) { check_state(ctx, state, channels); };
+  const std::vector<moments_reading> checked = entry::checked_readings(ctx, readings, check);
+  if (!checked.empty()) ctx.backend->add_moments(ctx, checked);
 }
 
 void merge(const context& ctx, moments_state& state, const moments_state& other) {
   if (other.channels == 0) return;
   check_state(ctx, other, other.channels);
   check_state(ctx, state, other.channels);
-  if (state.channels == 0) state = zero_state(ctx, other.channels);
+  if (state.channels == 0) state = zeroed_moments(ctx, other.channels);
   entry::merge_notes(ctx, state.notes, other.notes, state.images);
   ctx.backend->merge_moments(ctx, state, other);
 }

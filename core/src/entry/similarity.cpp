@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "../batch_states.hpp"
 #include "checks.hpp"
 #include "sirfp/backend.hpp"
 #include "sirfp/device_notes.hpp"
@@ -28,44 +29,19 @@ void check_state(const context& ctx, const similarity_state& state, std::int64_t
   entry::check_space("similarity state", state.matrix.space(), ctx.backend->space());
 }
 
-similarity_state zero_state(const context& ctx, std::int64_t channels, accumulation mode) {
-  return {channels, 0, mode, buffer(ctx.memory, packed_size(channels))};
-}
-
 }  // namespace
 
 void accumulate_similarity(const context& ctx, const feature_view& features, const pixel_weights& weights,
                            const similarity_options& options, similarity_state& state) {
-  entry::check_features(ctx, features);
+  const similarity_reading only{features, weights, &state};
+  accumulate_similarity(ctx, {&only, 1}, options);
+}
+
+void accumulate_similarity(const context& ctx, std::span<const similarity_reading> readings, const similarity_options& options) {
   check_options(options);
-  check_state(ctx, state, features.channels, options.mode);
-  if (features.images == 0) return;
-  entry::check_weights(features, weights);
-
-  if (features.images == 1 && options.mode == accumulation::mean && state.channels != 0) {
-    entry::prepare_notes(ctx, state.notes);
-    ctx.backend->batch_similarity(ctx, features, weights, options, state);  // the same sums without a second matrix
-    ++state.images;
-    return;
-  }
-  similarity_state batch = zero_state(ctx, features.channels, options.mode);
-  entry::prepare_notes(ctx, batch.notes);
-  ctx.backend->batch_similarity(ctx, features, weights, options, batch);  // throws before `state` is touched
-  batch.images = features.images;
-
-  if (options.mode == accumulation::mean) {
-    if (state.channels == 0)
-      state = std::move(batch);
-    else
-      merge(ctx, state, batch);
-    return;
-  }
-  if (state.channels == 0) state = zero_state(ctx, features.channels, options.mode);
-  entry::prepare_notes(ctx, state.notes);  // may be out of memory, and then nothing has been added
-  const double share = (1 - options.ema_rate) / static_cast<double>(features.images);
-  ctx.backend->combine(ctx, state.matrix, options.ema_rate, batch.matrix, share);
-  entry::merge_notes(ctx, state.notes, batch.notes, state.images);
-  state.images += features.images;
+  const auto check = [&](const similarity_state& state, std::int64_t channels) { check_state(ctx, state, channels, options.mode); };
+  const std::vector<similarity_reading> checked = entry::checked_readings(ctx, readings, check);
+  if (!checked.empty()) ctx.backend->add_similarity(ctx, checked, options);
 }
 
 void merge(const context& ctx, similarity_state& state, const similarity_state& other) {
@@ -74,7 +50,7 @@ void merge(const context& ctx, similarity_state& state, const similarity_state& 
                 "similarity states in EMA mode do not merge: a moving average depends on the order of the images");
   check_state(ctx, other, other.channels, other.mode);
   check_state(ctx, state, other.channels, other.mode);
-  if (state.channels == 0) state = zero_state(ctx, other.channels, other.mode);
+  if (state.channels == 0) state = zeroed_similarity(ctx, other.channels, other.mode);
   entry::prepare_notes(ctx, state.notes);
   ctx.backend->combine(ctx, state.matrix, 1.0, other.matrix, 1.0);
   entry::merge_notes(ctx, state.notes, other.notes, state.images);

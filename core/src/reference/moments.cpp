@@ -2,12 +2,18 @@
 
 #include <cmath>
 
+#include "../batch_states.hpp"
 #include "element.hpp"
 #include "reference_backend.hpp"
 #include "sirfp/expects.hpp"
 #include "sirfp/packed.hpp"
 
 namespace sirfp {
+
+void reference_backend::add_moments(const context& ctx, std::span<const moments_reading> readings) const {
+  for (const moments_reading& each : readings)
+    add_batch(ctx, each, [&](moments_state& batch) { batch_moments(ctx, each.features, each.weights, batch); });
+}
 
 // Two passes over the whole batch: means first, then the centred products.
 void reference_backend::batch_moments(const context&, const feature_view& features, const pixel_weights& weights,

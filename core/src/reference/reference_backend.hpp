@@ -9,9 +9,8 @@ class reference_backend : public backend {
  public:
   std::string_view name() const noexcept override { return "reference"; }
   memory_space space() const noexcept override { return memory_space::host; }
-  void batch_similarity(const context&, const feature_view&, const pixel_weights&, const similarity_options&,
-                        similarity_state&) const override;
-  void batch_moments(const context&, const feature_view&, const pixel_weights&, moments_state&) const override;
+  void add_similarity(const context&, std::span<const similarity_reading>, const similarity_options&) const override;
+  void add_moments(const context&, std::span<const moments_reading>) const override;
   void batch_edge_score(const context&, const feature_view&, edge_state&) const override;
   void combine(const context&, buffer&, double, const buffer&, double) const override;
   void merge_moments(const context&, moments_state&, const moments_state&) const override;
@@ -23,6 +22,12 @@ class reference_backend : public backend {
   void add_consumer_metric(const context&, const consumer_weight&, site_matrices&) const override;
   std::unique_ptr<const resident_prediction> predict_sync(const context&, const moments_state&, std::span<const std::uint8_t>, compensation,
                                                           double lambda) const override;
+
+ protected:
+  // One batch (batch_states.hpp).
+  virtual void batch_similarity(const context&, const feature_view&, const pixel_weights&, const similarity_options&,
+                                similarity_state& sums) const;
+  virtual void batch_moments(const context&, const feature_view&, const pixel_weights&, moments_state& batch) const;
 };
 
 }  // namespace sirfp

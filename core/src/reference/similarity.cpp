@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "../batch_states.hpp"
 #include "element.hpp"
 #include "reference_backend.hpp"
 #include "sirfp/expects.hpp"
@@ -22,6 +23,12 @@ std::vector<double> norms_of(const feature_view& features, const pixel_weights& 
 }
 
 }  // namespace
+
+void reference_backend::add_similarity(const context& ctx, std::span<const similarity_reading> readings,
+                                       const similarity_options& options) const {
+  for (const similarity_reading& each : readings)
+    add_batch(ctx, each, options, [&](similarity_state& sums) { batch_similarity(ctx, each.features, each.weights, options, sums); });
+}
 
 void reference_backend::batch_similarity(const context&, const feature_view& features, const pixel_weights& weights,
                                          const similarity_options& options, similarity_state& sums) const {

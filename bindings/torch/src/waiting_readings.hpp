@@ -1,0 +1,58 @@
+// Maps that wait for others, so that small ones share launches where the backend takes several at once (`readings_at_once`).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/csrc/jit/ir/ir.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "sirfp/context.hpp"
+#include "sirfp/moments.hpp"
+#include "sirfp/similarity.hpp"
+
+namespace sirfp::adapter {
+
+class waiting_readings {
+ public:
+  // `counted(what)` is called once a reading is in its state.
+  waiting_readings(const context& ctx, const similarity_options& options, std::function<void(const std::string& what)> counted);
+
+  // `held`: what the views look into. Maps of more than most_bytes do not wait.
+  void add(std::string what, std::vector<at::Tensor> held, const similarity_reading& reading);
+  void add(std::string what, std::vector<at::Tensor> held, const moments_reading& reading);
+
+  // Before the node runs on these inputs: what waits is read if the node writes to its memory.
+  void before(const torch::jit::Node* node, const torch::jit::Stack& inputs);
+  // Nothing waits from here on. Those that threw with others are not counted.
+  void read_all();
+
+  // Of the maps that wait, in all: below what a network's own maps take by far.
+  static constexpr std::int64_t most_bytes = std::int64_t{16} << 20;
+
+ private:
+  template <class Reading>
+  struct waiting {
+    std::string what;
+    std::vector<at::Tensor> held;
+    Reading reading;
+    std::int64_t images_after = 0;  // of its state, once it is read
+  };
+  template <class Reading>
+  void take(std::vector<waiting<Reading>>& list, std::string what, std::vector<at::Tensor> held, const Reading& reading);
+  template <class Reading, class Accumulate>
+  void read(std::vector<waiting<Reading>>& list, const Accumulate& accumulate);
+  bool empty() const { return layers_.empty() && sites_.empty(); }
+  bool shares_memory(const at::Tensor& tensor) const;
+
+  const context& ctx_;
+  const similarity_options& options_;
+  std::function<void(const std::string&)> counted_;
+  std::size_t most_;
+  std::int64_t bytes_ = 0;
+  std::vector<waiting<similarity_reading>> layers_;
+  std::vector<waiting<moments_reading>> sites_;
+};
+
+}  // namespace sirfp::adapter
