@@ -30,6 +30,7 @@ gram_task<Element> task_of(const gram_job& job, const device_gram_plan& plan) {
   task.images_before = job.target.images_before;
   task.notes = job.target.notes;
   task.wide_loads = plan.wide_loads;
+  task.covering_loads = plan.covering_loads;
   task.channels_abreast = plan.channels_abreast;
   return task;
 }

@@ -106,6 +106,7 @@ device_gram_plan plan_device_gram(const gram_request& request, const device_fact
   plan.tiles = tile_rows * (tile_rows + 1) / 2;
   plan.weight_blocks = request.weighted ? parts(request.pixels, weights_per_block) : 0;
   plan.wide_loads = request.contiguous_pixels && request.aligned;
+  plan.covering_loads = request.contiguous_pixels && !request.aligned;
   plan.channels_abreast = request.contiguous_channels;
   plan.check_range = request.type == dtype::bf16 && takes_values_as_they_are(plan.recipe);
   if (plan.recipe == gram_recipe::plain) return plan;

@@ -44,6 +44,7 @@ struct device_gram_plan {
   std::int64_t images_at_once = 0;
   std::int64_t weight_blocks = 0;  // that share an image's weights
   bool wide_loads = false;         // 16 bytes a load
+  bool covering_loads = false;     // the same, shifted into place
   bool channels_abreast = false;   // neighbouring threads load neighbouring channels, not pixels
   bool check_range = false;        // bf16 as it is may leave fp32: such images are done again by `split`
   // Of a group of images_at_once images, but for the last; all of these arrays together are the workspace.

@@ -13,24 +13,13 @@
 #include "device/async_copy.cuh"
 #include "device/vectors.cuh"
 #include "gram_multiply.cuh"
+#include "gram_octet.cuh"
 #include "gram_task.cuh"
 
 namespace sirfp {
 
 constexpr int row_units = 8;  // of 16 bytes
 constexpr int unit_pixels = 8;
-using unit_words = device::vector_of<std::uint32_t, 4>;
-
-// The eight values from the `phase`-th on of the sixteen in two units.
-SIRFP_DEVICE unit_words values_from(const unit_words& first, const unit_words& second, int phase) {
-  std::uint32_t pairs[8];
-  SIRFP_UNROLL for (int i = 0; i < 4; ++i) pairs[i] = first[i], pairs[i + 4] = second[i];
-  SIRFP_UNROLL for (int i = 0; i < 6; ++i) pairs[i] = (phase & 4) != 0 ? pairs[i + 2] : pairs[i];
-  SIRFP_UNROLL for (int i = 0; i < 5; ++i) pairs[i] = (phase & 2) != 0 ? pairs[i + 1] : pairs[i];
-  unit_words values;
-  SIRFP_UNROLL for (int i = 0; i < 4; ++i) values[i] = device::funnel_shift(pairs[i], pairs[i + 1], (phase & 1) * 16);
-  return values;
-}
 
 template <class Half, int Side, bool Shifted>
 class stage_ring {

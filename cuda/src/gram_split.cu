@@ -1,13 +1,13 @@
 // Computes          per unit: slot = Y Y^T of a tile over a pixel range, y = sqrt(w) (x - shift) (or x alone), and the sums of its channels
 // Tile              64 or 128 channels square, 4 or 8 warps of side / 2 x 32, 32 pixels a stage, one stage in shared memory, the next in
 //                   registers
-// Shared/registers  planes of 64 bytes a row and term, 16 KiB (32 KiB), and 3 KiB (6 KiB) of ranges; 151 (216) registers with two
+// Shared/registers  planes of 64 bytes a row and term, 16 KiB (32 KiB), and 3 KiB (6 KiB) of ranges; 165 (246) registers with two
 //                   terms, which allow 3 blocks (1) on a multiprocessor; no spills
 // Traffic           minimum: the map once; a tile row reads it once: C / side times in all, of which all but one should hit L2
 // Accumulates in    tensor cores within 16 pixels (3 links; one term: 32 pixels, 2 links), fp32 between them, fp64 after 4,096 pixels.
 //                   Two f16 terms under a channel's own power of two (gram_range.cuh): 22 bits, three products
 // Order             pixels ascending within a range, ranges and images in gram_finish.cu: fixed by the shape alone
-// Needs             any strides; 16-byte loads where a channel's pixels are in a row and aligned
+// Needs             any strides; 16-byte loads where a channel's pixels are in a row, aligned or not
 // Measured          not yet measured
 #include "device/launch.cuh"
 #include "gram_kernels.hpp"
@@ -68,22 +68,32 @@ class split_unit {
   SIRFP_DEVICE void fetch(std::int32_t pixel) {
     const std::int32_t first = pixel + place_.octet_index * octet;
     SIRFP_UNROLL for (int i = 0; i < items; ++i) {
-      if (i < items_) raw_[i] = load_octet(task_, unit_.image, channel_of(i), first, unit_.end_pixel);
+      if (i < items_) loaded_[i] = load_octet(task_, unit_.image, channel_of(i), first, unit_.end_pixel);
+    }
+  }
+  using octet_values = device::vector_of<Element, octet>;
+  SIRFP_DEVICE void take(std::int32_t first, octet_values (&x)[items]) const {
+    SIRFP_UNROLL for (int i = 0; i < items; ++i) {
+      if (i >= items_) continue;
+      const bool covered = is_covered(task_, channel_of(i), first, unit_.end_pixel);
+      x[i] = values_of(loaded_[i], covered, covered ? phase_of(task_, unit_.image, channel_of(i)) : 0);
     }
   }
 
   // The values in registers to shared memory, between two barriers.
   SIRFP_DEVICE void put_stage(int stage, std::int32_t pixel) {
+    octet_values x[items];
+    take(pixel + place_.octet_index * octet, x);
     if constexpr (Terms == 1) {
-      note_and_sum_raw();
+      note_and_sum_raw(x);
       device::block_barrier();
       SIRFP_UNROLL for (int i = 0; i < items; ++i) {
-        if (i < items_) store_raw(raw_[i], layout::planes() + unit_offset<4>(place_.row(i), place_.octet_index));
+        if (i < items_) store_raw(x[i], layout::planes() + unit_offset<4>(place_.row(i), place_.octet_index));
       }
     } else {
       float y[items][octet];
       std::uint32_t largest[items];
-      dress(pixel + place_.octet_index * octet, y, largest);
+      dress(pixel + place_.octet_index * octet, x, y, largest);
       bool fits = true;
       SIRFP_UNROLL for (int i = 0; i < items; ++i) fits = fits && (i >= items_ || ranges_.fits(place_.row(i), largest[i]));
       if (!fits) ranges_.want(stage);
@@ -99,7 +109,7 @@ class split_unit {
   }
 
   // sqrt(w) (x - shift) of all items, the largest magnitude of each, and, on the diagonal, sums and notes.
-  SIRFP_DEVICE void dress(std::int32_t first, float (&y)[items][octet], std::uint32_t (&largest)[items]) {
+  SIRFP_DEVICE void dress(std::int32_t first, const octet_values (&raw)[items], float (&y)[items][octet], std::uint32_t (&largest)[items]) {
     float shift[items];
     float sum[items] = {};
     std::uint32_t worst[items] = {};
@@ -112,7 +122,7 @@ class split_unit {
       const float weight = weight_at(task_, unit_.image, first + k, unit_.end_pixel);
       const float root = task_.weights == nullptr ? 1.0F : sqrtf(weight);
       SIRFP_UNROLL for (int i = 0; i < items; ++i) {
-        const float x = device::to_float(raw_[i][k]);
+        const float x = device::to_float(raw[i][k]);
         const float centred = first + k < unit_.end_pixel ? x - shift[i] : 0.0F;
         const std::uint32_t bits = magnitude_of(x);
         worst[i] = worst[i] < bits ? bits : worst[i];
@@ -131,11 +141,11 @@ class split_unit {
     }
   }
 
-  SIRFP_DEVICE void note_and_sum_raw() {
+  SIRFP_DEVICE void note_and_sum_raw(const octet_values (&raw)[items]) {
     if (!unit_.diagonal) return;
     SIRFP_UNROLL for (int i = 0; i < items / 2; ++i) {
       float sum = 0;
-      SIRFP_UNROLL for (int k = 0; k < octet; ++k) sum += device::bits_to_float(magnitude_of(device::to_float(raw_[i][k])));
+      SIRFP_UNROLL for (int k = 0; k < octet; ++k) sum += device::bits_to_float(magnitude_of(device::to_float(raw[i][k])));
       sums_[i] += static_cast<double>(sum);
       if (task_.again != nullptr && !(sum < largest_native_sum))
         device::atomic_or(task_.again + unit_.image, 1U);
@@ -179,7 +189,7 @@ class split_unit {
   typename layout::ranges ranges_;
   int items_;
   bool first_ = true;
-  device::vector_of<Element, octet> raw_[items];
+  loaded_octet<Element> loaded_[items];
   device::mma_d total_[warp_rows / 16][4] = {};
   double sums_[items / 2] = {};
 };

@@ -6,12 +6,11 @@
 
 #include "device/vectors.cuh"
 #include "gram_multiply.cuh"
+#include "gram_octet.cuh"
 #include "gram_task.cuh"
 #include "notes.cuh"
 
 namespace sirfp {
-
-constexpr int octet = 8;
 
 template <int Side>
 struct stage_place {
@@ -27,35 +26,6 @@ struct stage_place {
   }
   SIRFP_DEVICE int row(int item) const { return first + item * step; }
 };
-
-// Pixels from `first` to before `end`, zeros beyond and where there is no such channel.
-template <class Element>
-SIRFP_DEVICE device::vector_of<Element, octet> load_octet(const gram_task<Element>& task, std::int32_t image, std::int32_t channel,
-                                                          std::int32_t first, std::int32_t end) {
-  const std::int64_t offset = image * task.features.image_stride + channel * task.features.channel_stride;
-  end = channel < task.channels ? end : 0;
-  device::vector_of<Element, octet> values;
-  if (task.wide_loads && first + octet <= end) {
-    constexpr int wide = 16 / sizeof(Element);
-    SIRFP_UNROLL for (int k = 0; k < octet; k += wide) {
-      const auto part = device::load_vector<wide>(task.features.data + offset + first + k);
-      SIRFP_UNROLL for (int i = 0; i < wide; ++i) values[k + i] = part[i];
-    }
-    return values;
-  }
-  // one division an octet: from the first pixel on by steps
-  const auto width = static_cast<std::uint32_t>(task.row_pixels);
-  const auto pixel = static_cast<std::uint32_t>(first);
-  std::uint32_t column = pixel % width;
-  const Element* from = task.features.data + offset + pixel / width * task.features.row_stride + column * task.pixel_stride;
-  const std::int64_t to_next_row = task.features.row_stride - (task.row_pixels - 1) * task.pixel_stride;
-  SIRFP_UNROLL for (int k = 0; k < octet; ++k) {
-    values[k] = first + k < end ? *from : Element{};
-    from += ++column == width ? to_next_row : task.pixel_stride;
-    if (column == width) column = 0;
-  }
-  return values;
-}
 
 // Sums of eight values of fp32 may leave it: they are taken of 2^-8 of the weights.
 constexpr float sum_unit = 256;

@@ -29,6 +29,7 @@ struct gram_task {
   unsigned* again;        // [image], set where bf16 as it is leaves the range of fp32; null: no such check
   const unsigned* only;   // [image], do only those that are set; null: all
   bool wide_loads;        // 16 bytes at once
+  bool covering_loads;    // the same where they do not begin on boundaries (gram_octet.cuh)
   bool channels_abreast;  // neighbouring threads load neighbouring channels
 };
 // Of sites that share a launch; numbers are units.

@@ -2,59 +2,19 @@
 // the values.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <memory>
-
-#include "device_array.hpp"
 #include "gram.hpp"
 #include "gram_plan.hpp"
 #include "sirfp/cuda_context.hpp"
 #include "sirfp/device_notes.hpp"
 #include "sirfp/packed.hpp"
 #include "support/feature_cases.hpp"
+#include "support/map_anywhere.hpp"
 #ifdef SIRFP_EMULATED_CUDA
 #include "emulator/grid.hpp"
-#include "emulator/sanitizer.hpp"
 #endif
 
 namespace sirfp::test {
 namespace {
-
-// A map of which the first channel begins `offset` values behind a boundary, and every channel `pitch` values behind the one before. The
-// allocation ends with the last value; NaN before the first and between channels. AddressSanitizer reports a read before the first one.
-class map_anywhere {
- public:
-  map_anywhere(const feature_map& map, std::int64_t offset, std::int64_t pitch) : view_(map.view()), offset_(offset) {
-    const auto [images, channels, height, width] = map.shape();
-    const std::int64_t size = offset + images * channels * pitch - (pitch - height * width);
-    std::vector<std::uint16_t> storage(static_cast<std::size_t>(size), std::uint16_t{0x7fff});
-    const auto* const values = static_cast<const std::uint16_t*>(view_.data);
-    for (std::int64_t k = 0; k < images * channels; ++k)
-      std::copy_n(values + k / channels * view_.image_stride + k % channels * view_.channel_stride, height * width,
-                  storage.data() + offset + k * pitch);
-    memory_ = std::make_unique<device_array<std::uint16_t>>(std::span<const std::uint16_t>(storage), nullptr);
-#ifdef SIRFP_EMULATED_CUDA
-    SIRFP_POISON(memory_->data(), static_cast<std::size_t>(2 * offset / 8 * 8));
-#endif
-    view_.data = memory_->data() + offset;
-    view_.channel_stride = pitch;
-    view_.image_stride = channels * pitch;
-    view_.space = memory_space::cuda;
-  }
-  ~map_anywhere() {
-#ifdef SIRFP_EMULATED_CUDA
-    SIRFP_UNPOISON(memory_->data(), static_cast<std::size_t>(2 * offset_));
-#endif
-  }
-  map_anywhere(const map_anywhere&) = delete;
-  map_anywhere& operator=(const map_anywhere&) = delete;
-  const feature_view& view() const { return view_; }
-
- private:
-  feature_view view_;
-  std::int64_t offset_;
-  std::unique_ptr<device_array<std::uint16_t>> memory_;
-};
 
 struct outcome {
   gram_recipe recipe;
