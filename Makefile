@@ -1,7 +1,7 @@
 # What CI runs and what you run. Everything sets up what it needs, says what it installs, and is quick the second time.
 #   make demo [IMAGES=DIR]   prune a real network on real frames        make test        everything that .ci/run checks
 #   make build               the program at build/sirfp                 make test-long   slow sweeps
-#   make bench               measured ratios                            make lint        format, ruff, clang-tidy
+#   make bench               measured ratios                            make lint        format, ruff, clang-tidy with its analyzer
 #   make camvid, make zoo    the tables of docs/results                 make format      reformat in place
 #   make finetune            pruned networks trained on (half an hour)
 #   make guide               the output in docs/guide.md
@@ -27,9 +27,9 @@ test: setup
 	@$(STEP) format $(PYTHON) scripts/lint.py format
 	@$(STEP) build scripts/build dev -j$(JOBS)
 	@$(STEP) "tests" ctest --test-dir build --output-on-failure -j$(JOBS)
-	@$(STEP) clang-tidy $(PYTHON) scripts/lint.py tidy --pinned -j$(JOBS)
+	@$(STEP) clang-tidy $(PYTHON) scripts/lint.py tidy --quick -j$(JOBS)
 	@$(STEP) "kernels by nvcc: registers and spills" $(PYTHON) scripts/registers.py check -j$(JOBS)
-	@$(STEP) "python tests" $(PYTHON) -m pytest -q tests/python
+	@$(STEP) "python tests" $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal tests/python
 	@$(STEP) "core alone, ASan + UBSan: build" scripts/build core-asan -j$(JOBS)
 	@$(STEP) "core alone, ASan + UBSan: tests" scripts/test_core_alone build/core-asan -j$(JOBS)
 	@echo "make test: all passed"

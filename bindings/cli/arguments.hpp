@@ -3,7 +3,6 @@
 
 #include <c10/core/Device.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -11,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "option_parser.hpp"
 #include "picture.hpp"
 
 namespace sirfp::cli {

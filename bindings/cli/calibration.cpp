@@ -2,7 +2,9 @@
 
 #include <ATen/autocast_mode.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "interrupt.hpp"

@@ -1,8 +1,9 @@
 // The commands of the program: each adds its options to a parser and gives back what to do once they are read.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
+
+#include "option_parser.hpp"
 
 namespace sirfp::cli {
 

@@ -1,5 +1,7 @@
 // sirfp apply: a plan taken out of its network.
+#include <CLI/CLI.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "calibration.hpp"
 #include "command.hpp"

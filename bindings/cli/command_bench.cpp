@@ -1,8 +1,10 @@
 // sirfp bench: how fast the engine's kernels are here, beside what the machine can do and what else one would use.
 #include <ATen/Parallel.h>
 
+#include <CLI/CLI.hpp>
 #include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "bench/bench_report.hpp"
 #include "command.hpp"

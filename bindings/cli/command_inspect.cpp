@@ -1,5 +1,7 @@
 // sirfp inspect: what the engine sees in a network, without an image.
+#include <CLI/CLI.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "command.hpp"
 #include "report.hpp"

@@ -1,5 +1,7 @@
 // sirfp merge: adds up states that several machines, or several runs, measured.
+#include <CLI/CLI.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "command.hpp"
 #include "interrupt.hpp"

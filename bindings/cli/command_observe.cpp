@@ -1,5 +1,7 @@
 // sirfp observe: forward passes over a folder of images into a calibration state.
+#include <CLI/CLI.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "calibration.hpp"
 #include "checkpoint.hpp"

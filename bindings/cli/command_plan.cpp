@@ -1,5 +1,7 @@
 // sirfp plan: which channels go, from what was measured.
+#include <CLI/CLI.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "command.hpp"
 #include "findings.hpp"

@@ -1,5 +1,7 @@
 // sirfp prune: the whole way in one command.
+#include <CLI/CLI.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "calibration.hpp"
 #include "command.hpp"

@@ -1,6 +1,8 @@
 // sirfp verify: is the pruned network what its plan says, and how good is it still?
+#include <CLI/CLI.hpp>
 #include <cmath>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "command.hpp"
 #include "planning.hpp"

@@ -1,6 +1,8 @@
 #include "options.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "sirfp/expects.hpp"
 

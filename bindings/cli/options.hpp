@@ -1,8 +1,7 @@
 // The option groups that commands share: as typed, resolved, and as the JSON record that states and plans carry.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <utility>

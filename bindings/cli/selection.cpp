@@ -1,7 +1,9 @@
 #include "selection.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "npz.hpp"
 #include "sirfp/expects.hpp"
