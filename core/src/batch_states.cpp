@@ -1,5 +1,7 @@
 #include "batch_states.hpp"
 
+#include <utility>
+
 #include "entry/checks.hpp"
 #include "sirfp/backend.hpp"
 #include "sirfp/packed.hpp"

@@ -42,6 +42,9 @@ class cuda_backend final : public backend {
   device_gram_plan gram_plan_of(const feature_view& features, const pixel_weights& weights, bool centred) const {
     return plan_device_gram(request_of(features, weights, centred, options_), facts_);
   }
+  bool joins(const feature_view& features, const device_gram_plan& plan) const noexcept {
+    return shares_launches() && plan.images_at_once == features.images;
+  }
   void gram(const context&, const feature_view&, const pixel_weights&, const gram_target&) const;
   int device_;
   device_facts facts_;

@@ -8,6 +8,7 @@
 #include "gram_passes.hpp"
 #include "gram_plain.hpp"
 #include "gram_plan.hpp"
+#include "sirfp/expects.hpp"
 
 namespace sirfp {
 namespace {
@@ -116,18 +117,18 @@ class gram_launches {
   void run(std::int64_t first, std::int64_t count) {
     flags_.zero();
     const auto images_of = [count](const placed_gram<Element>& site) { return std::min(count, site.job.features.images); };
-    site_row<weight_sums> weights;
-    site_row<shift_sums<Element>> shifts;
+    site_row<weight_job> weights;
+    site_row<shift_job<Element>> shifts;
     gram_tasks<Element> tasks;
     std::vector<gram_results> results;
     for (const placed_gram<Element>& site : sites_) {
       const gram_task<Element> task = site.task(first);
       const std::int64_t images = images_of(site);
       // Named: nvcc 13 loses the braces of temporaries here.
-      const weight_sums weighing{task.weights, task.weight_stride, task.pixels,        site.plan.weight_blocks,
-                                 task.notes,   task.images_before, site.weight_parts()};
+      const weight_job weighing{task.weights, task.weight_stride, task.pixels,        site.plan.weight_blocks,
+                                task.notes,   task.images_before, site.weight_parts()};
       if (task.weights != nullptr) weights.add(weighing, images * site.plan.weight_blocks);
-      const shift_sums<Element> shifting{task.features, task.channels, site.shifts};
+      const shift_job<Element> shifting{task.features, task.channels, site.shifts};
       if (site.centred()) shifts.add(shifting, images * task.channels);
       tasks.add(task, site.plan.units(images));
       results.push_back(site.results(images));
@@ -142,12 +143,13 @@ class gram_launches {
  private:
   static constexpr std::int64_t queues = 2;
 
+  // Every site begins on a boundary of 256 bytes.
   static std::int64_t doubles_of(const device_gram_plan& plan) {
-    return plan.slot_values + plan.sum_values + plan.total_values + plan.step_values;
+    return (plan.slot_values + plan.sum_values + plan.total_values + plan.step_values + 31) / 32 * 32;
   }
   static std::int64_t flags_of(const device_gram_plan& plan) { return plan.images_at_once; }
   static std::int64_t shifts_of(const gram_job& job, const device_gram_plan& plan) {
-    return job.target.mean == nullptr ? 0 : plan.images_at_once * job.features.channels;
+    return job.target.mean == nullptr ? 0 : (plan.images_at_once * job.features.channels + 63) / 64 * 64;
   }
   static std::int64_t shifts_of(std::span<const gram_job> jobs, std::span<const device_gram_plan> plans) {
     std::int64_t sum = 0;
@@ -227,6 +229,7 @@ void form_gram(const feature_view& features, const pixel_weights& weights, const
 }
 
 void form_grams(std::span<const gram_job> jobs, std::span<const device_gram_plan> plans, void* stream) {
+  SIRFP_EXPECTS(jobs.size() <= std::size_t{gram_tuning::sites_at_once}, jobs.size(), " sites in a launch of ", gram_tuning::sites_at_once);
   with_reader(jobs.front().features, [&]<class Element>(const feature_reader<Element>&) {
     std::int64_t most = 0;
     for (const gram_job& job : jobs) most = std::max(most, job.features.images);

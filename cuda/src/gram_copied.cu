@@ -79,9 +79,9 @@ template <class Half, int Side, bool Shifted>
 SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS((copied_unit<Half, Side, Shifted>::threads), Side == small_side ? 3 : 1)
     gram_copied_kernel(SIRFP_GRID_CONSTANT const gram_tasks<Half> tasks, unsigned* queue) {
   for (std::int32_t k = next_unit(queue); k < tasks.work(); k = next_unit(queue)) {
-    const std::int32_t which = tasks.holder(k);
-    const gram_unit unit = unit_at<Side>(tasks.site[which], k - static_cast<std::int32_t>(tasks.begin(which)));
-    copied_unit<Half, Side, Shifted>(tasks.site[which], unit).run();
+    const auto [task, own] = tasks.locate(k);
+    const gram_unit unit = unit_at<Side>(task, static_cast<std::int32_t>(own));
+    copied_unit<Half, Side, Shifted>(task, unit).run();
   }
 }
 

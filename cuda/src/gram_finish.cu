@@ -4,7 +4,7 @@
 //                   with G the sum of the ranges and W' the weight of the images before. Into a state the batch goes as a whole: its sums
 //                   begin at zero, and join the state's as those of a batch that was kept apart would, to the same bits
 // Tile              totals: a warp a channel. finish: a thread an entry of a tile, or 8 where there are several ranges
-// Shared/registers  finish 2 KiB where ranges are shared out; 42 registers
+// Shared/registers  finish 2 KiB where ranges are shared out; 48 registers
 // Traffic           8 bytes an entry of each slot, 16 of the state once a group of images
 // Accumulates in    fp64
 // Order             ranges as a fixed tree, images ascending: the same bits on every GPU
@@ -37,12 +37,10 @@ SIRFP_DEVICE double weight_of_image(const gram_results& r, std::int64_t image) {
                                    : warp_sum_of(r.weight_parts + image * r.weight_blocks, r.weight_blocks, 1);
 }
 
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_norms_kernel(SIRFP_GRID_CONSTANT const gram_finishing sites) {
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_norms_kernel(SIRFP_GRID_CONSTANT const gram_results_row sites) {
   const std::int64_t warp = device::grid_thread() / device::warp_size;
   if (warp >= sites.work()) return;
-  const std::int32_t holder = sites.holder(warp);
-  const gram_results& r = sites.site[holder];
-  const std::int64_t which = warp - sites.begin(holder);
+  const auto [r, which] = sites.locate(warp);
   const std::int64_t image = which / r.channels;
   const double norm = warp_sum_of(r.sums + image * r.ranges * r.channels + which % r.channels, r.ranges, r.channels);
   if (device::lane_index() == 0) r.totals[2 * which] = 1 / (norm + r.epsilon);
@@ -60,12 +58,10 @@ SIRFP_DEVICE void join_mean(const gram_results& r, std::int64_t channel, double 
 }
 
 // The weight of the images before, in the notes, is read by all and moved on by gram_weight_kernel behind this one.
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_means_kernel(SIRFP_GRID_CONSTANT const gram_finishing sites) {
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_means_kernel(SIRFP_GRID_CONSTANT const gram_results_row sites) {
   const std::int64_t warp = device::grid_thread() / device::warp_size;
   if (warp >= sites.work()) return;
-  const std::int32_t holder = sites.holder(warp);
-  const gram_results& r = sites.site[holder];
-  const std::int64_t channel = warp - sites.begin(holder);
+  const auto [r, channel] = sites.locate(warp);
   double before = r.joins ? 0 : r.notes[device_notes::weight];
   double mean = r.joins ? 0 : r.mean[channel];
   for (std::int64_t n = 0; n < r.count; ++n) {
@@ -93,7 +89,7 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_means_kernel(SIRFP_GRID_CO
 }
 
 // A block a site.
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(device::warp_size) gram_weight_kernel(SIRFP_GRID_CONSTANT const gram_finishing sites) {
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(device::warp_size) gram_weight_kernel(SIRFP_GRID_CONSTANT const gram_results_row sites) {
   const gram_results& r = sites.site[device::block_index()];
   double& noted = r.notes[device_notes::weight];
   const double before = noted;
@@ -122,14 +118,13 @@ SIRFP_DEVICE double joined(const gram_results& r, std::int64_t i, std::int64_t j
 
 // `Groups` threads share an entry's ranges: thread g takes ranges g, g + Groups, ...
 template <int Groups>
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_finish_kernel(SIRFP_GRID_CONSTANT const gram_finishing sites) {
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_finish_kernel(SIRFP_GRID_CONSTANT const gram_results_row sites) {
   constexpr int entries = finish_threads / Groups;  // of a block
-  const std::int32_t which = sites.holder(device::block_index());
-  const gram_results& r = sites.site[which];
+  const auto [r, block] = sites.locate(device::block_index());
   const int lane = device::thread_index() % entries;
   const int group = device::thread_index() / entries;
   const std::int64_t size = std::int64_t{r.side} * r.side;
-  const std::int64_t entry = (device::block_index() - sites.begin(which)) * entries + lane;
+  const std::int64_t entry = block * entries + lane;
   const std::int64_t tile = entry / size;
   auto tile_row = static_cast<std::int64_t>((sqrt(8.0 * static_cast<double>(tile) + 1) - 1) / 2);
   if (tile_row * (tile_row + 1) / 2 > tile) --tile_row;
@@ -161,8 +156,8 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_finish_kernel(SIRFP_GRID_C
 
 // Sites with the numbers that `work` gives each.
 template <class Work>
-gram_finishing numbered(const gram_results* sites, std::int32_t count, const Work& work) {
-  gram_finishing row;
+gram_results_row numbered(const gram_results* sites, std::int32_t count, const Work& work) {
+  gram_results_row row;
   for (std::int32_t k = 0; k < count; ++k) row.add(sites[k], work(sites[k]));
   return row;
 }
@@ -173,11 +168,11 @@ void launch_gram_totals(const gram_results* sites, std::int32_t count, void* str
   constexpr std::int64_t per_block = finish_threads / device::warp_size;
   const auto blocks = [](std::int64_t warps) { return (warps + per_block - 1) / per_block; };
   if (sites->mean == nullptr) {
-    const gram_finishing row = numbered(sites, count, [](const gram_results& r) { return r.count * r.channels; });
+    const gram_results_row row = numbered(sites, count, [](const gram_results& r) { return r.count * r.channels; });
     device::launch({"gram_norms", blocks(row.work()), finish_threads}, stream, gram_norms_kernel, row);
     return;
   }
-  const gram_finishing row = numbered(sites, count, [](const gram_results& r) { return r.channels; });
+  const gram_results_row row = numbered(sites, count, [](const gram_results& r) { return r.channels; });
   device::launch({"gram_means", blocks(row.work()), finish_threads}, stream, gram_means_kernel, row);
   device::launch({"gram_weight", count, device::warp_size}, stream, gram_weight_kernel, row);
 }
@@ -185,7 +180,7 @@ void launch_gram_totals(const gram_results* sites, std::int32_t count, void* str
 void launch_gram_finish(const gram_results* sites, std::int32_t count, void* stream) {
   const bool shared_out = std::any_of(sites, sites + count, [](const gram_results& r) { return r.ranges > 1; });
   const std::int64_t entries = shared_out ? finish_threads / finish_groups : finish_threads;  // of a block
-  const gram_finishing row =
+  const gram_results_row row =
       numbered(sites, count, [&](const gram_results& r) { return r.tiles * r.side * r.side / entries; });  // a tile fills whole blocks
   const device::launch_shape shape{"gram_finish", row.work(), finish_threads, shared_out ? std::size_t{finish_threads} * 8 : 0};
   if (shared_out)

@@ -1,7 +1,7 @@
 #include "gram_groups.hpp"
 
 #include <algorithm>
-#include <limits>
+#include <utility>
 
 #include "gram_tuning.hpp"
 
@@ -11,7 +11,6 @@ namespace {
 struct open_group {
   std::vector<std::size_t> members;
   std::int64_t bytes = 0;
-  std::int64_t units = 0;
 };
 
 bool same_kernel(const device_gram_plan& a, const device_gram_plan& b) {
@@ -24,18 +23,15 @@ std::vector<std::vector<std::size_t>> group_grams(std::span<const device_gram_pl
   std::vector<open_group> groups;
   for (std::size_t k = 0; k < plans.size(); ++k) {
     const device_gram_plan& plan = plans[k];
-    const std::int64_t units = plan.units(plan.images_at_once);
     const auto takes = [&](const open_group& group) {
       return same_kernel(plans[group.members.front()], plan) && group.members.size() < std::size_t{gram_tuning::sites_at_once} &&
-             group.bytes + plan.workspace_bytes <= gram_tuning::workspace_bytes &&
-             group.units + units <= std::numeric_limits<std::int32_t>::max();
+             group.bytes + plan.workspace_bytes <= gram_tuning::workspace_bytes;
     };
-    const bool alone = plan.recipe == gram_recipe::wgmma || plan.recipe == gram_recipe::plain;
+    const bool alone = plan.recipe == gram_recipe::wgmma;
     auto found = alone ? groups.end() : std::find_if(groups.begin(), groups.end(), takes);
     if (found == groups.end()) found = groups.insert(groups.end(), open_group{});
     found->members.push_back(k);
     found->bytes += plan.workspace_bytes;
-    found->units += units;
   }
   std::vector<std::vector<std::size_t>> members;
   for (open_group& group : groups) members.push_back(std::move(group.members));

@@ -62,18 +62,21 @@ void cut_pixels(device_gram_plan& plan, std::int64_t pixels, std::int64_t range_
   plan.ranges = parts(pixels, plan.range_pixels);
 }
 
+// Of the workspace what is not each image's: steps, and what is lost where a site's parts are put on boundaries.
+std::int64_t bytes_beside(const device_gram_plan& plan) { return 8 * plan.step_values + 2 * 256; }
+
 void size_workspace(device_gram_plan& plan, const gram_request& request) {
   const std::int64_t slots = plan.ranges * plan.tiles * plan.side * plan.side;
   const std::int64_t sums = plan.ranges * request.channels;
   const std::int64_t totals = 2 * request.channels + 2 + plan.weight_blocks;
   const std::int64_t shifts = request.centred ? request.channels : 0;
   const std::int64_t bytes = 8 * (slots + sums + totals) + 4 * shifts + 4;
-  plan.images_at_once = std::clamp<std::int64_t>(workspace_bytes / bytes, 1, request.images);
   plan.step_values = request.centred ? request.channels + 1 : 0;
+  plan.images_at_once = std::clamp<std::int64_t>((workspace_bytes - bytes_beside(plan)) / bytes, 1, request.images);
   plan.slot_values = plan.images_at_once * slots;
   plan.sum_values = plan.images_at_once * sums;
   plan.total_values = plan.images_at_once * totals;
-  plan.workspace_bytes = plan.images_at_once * bytes + 8 * plan.step_values;
+  plan.workspace_bytes = plan.images_at_once * bytes + bytes_beside(plan);
 }
 
 }  // namespace
@@ -121,8 +124,7 @@ device_gram_plan plan_device_gram(const gram_request& request, const device_fact
 
 device_gram_plan with_fewer_images(device_gram_plan plan) {
   const std::int64_t images = plan.images_at_once / 2;
-  const std::int64_t steps = 8 * plan.step_values;
-  plan.workspace_bytes = (plan.workspace_bytes - steps) / plan.images_at_once * images + steps;
+  plan.workspace_bytes = (plan.workspace_bytes - bytes_beside(plan)) / plan.images_at_once * images + bytes_beside(plan);
   for (std::int64_t* const size : {&plan.slot_values, &plan.sum_values, &plan.total_values}) *size = *size / plan.images_at_once * images;
   plan.images_at_once = images;
   return plan;

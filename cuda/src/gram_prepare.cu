@@ -19,10 +19,8 @@ namespace {
 
 using namespace gram_tuning;
 
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(weight_threads) gram_weights_kernel(SIRFP_GRID_CONSTANT const site_row<weight_sums> sites) {
-  const std::int32_t which = sites.holder(device::block_index());
-  const weight_sums& site = sites.site[which];
-  const std::int64_t block = device::block_index() - sites.begin(which);
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(weight_threads) gram_weights_kernel(SIRFP_GRID_CONSTANT const site_row<weight_job> sites) {
+  const auto [site, block] = sites.locate(device::block_index());
   const std::int64_t image = block / site.blocks;
   const std::int64_t first = block % site.blocks * weights_per_block;
   const std::int64_t end = first + weights_per_block < site.pixels ? first + weights_per_block : site.pixels;
@@ -43,12 +41,10 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(weight_threads) gram_weights_kernel(SIRFP_GRID_
 }
 
 template <class Element>
-SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(weight_threads) gram_shifts_kernel(SIRFP_GRID_CONSTANT const site_row<shift_sums<Element>> sites) {
+SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(weight_threads) gram_shifts_kernel(SIRFP_GRID_CONSTANT const site_row<shift_job<Element>> sites) {
   const std::int64_t warp = device::grid_thread() / device::warp_size;
   if (warp >= sites.work()) return;
-  const std::int32_t holder = sites.holder(warp);
-  const shift_sums<Element>& site = sites.site[holder];
-  const std::int64_t which = warp - sites.begin(holder);
+  const auto [site, which] = sites.locate(warp);
   const std::int64_t pixels = site.features.height * site.features.width;
   const std::int64_t count = pixels < samples ? pixels : samples;
   double sum = 0;
@@ -60,18 +56,18 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(weight_threads) gram_shifts_kernel(SIRFP_GRID_C
 
 }  // namespace
 
-void launch_gram_weights(const site_row<weight_sums>& sites, void* stream) {
+void launch_gram_weights(const site_row<weight_job>& sites, void* stream) {
   device::launch({"gram_weights", sites.work(), weight_threads, weight_threads / 32 * sizeof(double)}, stream, gram_weights_kernel, sites);
 }
 
 template <class Element>
-void launch_gram_shifts(const site_row<shift_sums<Element>>& sites, void* stream) {
+void launch_gram_shifts(const site_row<shift_job<Element>>& sites, void* stream) {
   constexpr std::int64_t per_block = weight_threads / device::warp_size;
   device::launch({"gram_shifts", (sites.work() + per_block - 1) / per_block, weight_threads}, stream, gram_shifts_kernel<Element>, sites);
 }
 
-template void launch_gram_shifts<float>(const site_row<shift_sums<float>>&, void*);
-template void launch_gram_shifts<device::f16>(const site_row<shift_sums<device::f16>>&, void*);
-template void launch_gram_shifts<device::bf16>(const site_row<shift_sums<device::bf16>>&, void*);
+template void launch_gram_shifts<float>(const site_row<shift_job<float>>&, void*);
+template void launch_gram_shifts<device::f16>(const site_row<shift_job<device::f16>>&, void*);
+template void launch_gram_shifts<device::bf16>(const site_row<shift_job<device::bf16>>&, void*);
 
 }  // namespace sirfp

@@ -1,8 +1,9 @@
-// How readings go to their states: those that share launches together, others one by one.
+// How readings go to their states: those that can join theirs share launches, others go one by one.
 #pragma once
 
 #include <algorithm>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -14,9 +15,9 @@
 namespace sirfp {
 
 // `Way` knows the kind of reading:
-//   device_gram_plan plan(reading)              bool shares(reading, plan): can join its state with others in one launch
-//   State zeroed(channels)                      gram_job job(reading, state): the work of a joining one
-//   void add_alone(reading)                     the other way, which needs the least memory
+//   bool joins(reading, plan)                   may go to its state by a job that joins it
+//   State zeroed(channels)                      gram_job job(reading, state): that job
+//   device_gram_plan plan(reading)              void add_alone(reading): the other way, which takes less memory
 template <class Reading, class Way>
 class reading_groups {
  public:
@@ -27,7 +28,7 @@ class reading_groups {
       const auto same_state = [&](const Reading& other) { return other.state == reading.state; };
       if (std::ranges::any_of(together_, same_state)) add_together();  // its turn is after them
       const device_gram_plan plan = way_.plan(reading);
-      if (way_.shares(reading, plan)) {
+      if (way_.joins(reading, plan)) {
         together_.push_back(reading);
         plans_.push_back(plan);
       } else {
@@ -38,6 +39,8 @@ class reading_groups {
   }
 
  private:
+  using state_type = std::remove_pointer_t<decltype(Reading::state)>;
+
   void add_together() {
     const std::vector<Reading> readings = std::exchange(together_, {});
     const std::vector<device_gram_plan> plans = std::exchange(plans_, {});
@@ -63,7 +66,7 @@ class reading_groups {
   }
 
   void join(std::span<const Reading> readings, std::span<const device_gram_plan> plans) {
-    std::vector<std::remove_reference_t<decltype(*readings.front().state)>> fresh;
+    std::vector<state_type> fresh;
     fresh.reserve(readings.size());
     std::vector<gram_job> jobs;
     for (const Reading& reading : readings) {

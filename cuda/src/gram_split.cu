@@ -198,9 +198,8 @@ template <class Element, int Terms, int Side>
 SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS((stage_place<Side>::threads), Side == small_side ? 2 : 1)
     gram_split_kernel(SIRFP_GRID_CONSTANT const gram_tasks<Element> tasks, unsigned* queue) {
   for (std::int32_t k = next_unit(queue); k < tasks.work(); k = next_unit(queue)) {
-    const std::int32_t which = tasks.holder(k);
-    const gram_task<Element>& task = tasks.site[which];
-    const gram_unit unit = unit_at<Side>(task, k - static_cast<std::int32_t>(tasks.begin(which)));
+    const auto [task, own] = tasks.locate(k);
+    const gram_unit unit = unit_at<Side>(task, static_cast<std::int32_t>(own));
     if (task.only != nullptr && task.only[unit.image] == 0) continue;
     split_unit<Element, Terms, Side>(task, unit).run();
   }

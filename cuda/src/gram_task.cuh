@@ -8,7 +8,7 @@
 #include "device/barriers.cuh"
 #include "device/shared.cuh"
 #include "feature_reader.cuh"
-#include "gram_sites.cuh"
+#include "gram_sites.hpp"
 
 namespace sirfp {
 

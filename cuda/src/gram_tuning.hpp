@@ -38,7 +38,7 @@ constexpr std::int64_t units_per_image = 128;
 // Images are taken in groups whose partial sums stay below this, one image at least.
 constexpr std::int64_t workspace_bytes = std::int64_t{256} << 20;
 
-// Sites that share launches, by what a kernel's parameters hold (gram_sites.cuh).
+// Sites that share launches. To try: 22, all that a kernel's parameters hold (gram_sites.hpp).
 constexpr int sites_at_once = 20;
 
 // Pixels looked at for a channel's shift (moments).

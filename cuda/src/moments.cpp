@@ -14,9 +14,7 @@ void cuda_backend::add_moments(const context& ctx, std::span<const moments_readi
     const context& ctx;
 
     device_gram_plan plan(const moments_reading& reading) const { return owner.gram_plan_of(reading.features, reading.weights, true); }
-    bool shares(const moments_reading& reading, const device_gram_plan& plan) const {
-      return owner.shares_launches() && plan.images_at_once == reading.features.images;
-    }
+    bool joins(const moments_reading& reading, const device_gram_plan& plan) const { return owner.joins(reading.features, plan); }
     moments_state zeroed(std::int64_t channels) const { return zeroed_moments(ctx, channels); }
     gram_job job(const moments_reading& reading, moments_state& state) const {
       return {reading.features,

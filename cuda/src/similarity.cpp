@@ -27,9 +27,7 @@ void cuda_backend::add_similarity(const context& ctx, std::span<const similarity
     const similarity_options& options;
 
     device_gram_plan plan(const similarity_reading& reading) const { return owner.gram_plan_of(reading.features, reading.weights, false); }
-    bool shares(const similarity_reading& reading, const device_gram_plan& plan) const {
-      return owner.shares_launches() && plan.images_at_once == reading.features.images;
-    }
+    bool joins(const similarity_reading& reading, const device_gram_plan& plan) const { return owner.joins(reading.features, plan); }
     similarity_state zeroed(std::int64_t channels) const { return zeroed_similarity(ctx, channels, options.mode); }
     gram_job job(const similarity_reading& reading, similarity_state& state) const {
       const bool moves = options.mode == accumulation::ema;

@@ -109,6 +109,21 @@ TEST(moments, means_that_differ_between_blocks) {
   }
 }
 
+// A state that comes from elsewhere has its weight on the host, and goes on from there.
+TEST(moments, a_copied_state_goes_on) {
+  const feature_case first{{2, 9, 6, 5}, dtype::f32, layout::nchw, weighting::random, 3, 1};
+  const feature_case second{{1, 9, 7, 4}, dtype::f32, layout::nchw, weighting::random, -2, 2};
+  const feature_data data[] = {feature_data(first), feature_data(second)};
+  for (const named_context& backend : all_backends()) {
+    moments_state whole = accumulated(backend.ctx, data[0]);
+    moments_state resumed = copied_sync(backend.ctx, copied_sync(reference_context(), whole));
+    EXPECT_GT(resumed.weight, 0);
+    for (moments_state* const state : {&whole, &resumed}) add(backend.ctx, data[1], *state);
+    EXPECT_EQ(bits_of(resumed), bits_of(whole)) << backend.name;
+    EXPECT_EQ(resumed.images, 3);
+  }
+}
+
 TEST(moments, permuted_channels_permute_the_moments) {
   const extents shape{1, 150, 6, 8};
   const feature_data data(feature_case{shape});

@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <limits>
+#include <string>
+#include <vector>
 
 #include "sirfp/expects.hpp"
 #include "sirfp/moments.hpp"

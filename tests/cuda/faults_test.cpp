@@ -2,6 +2,7 @@
 // runtime makes the faults (emulator/machine.hpp), one at a time and at every place.
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <functional>
 #include <numeric>
 
@@ -228,6 +229,56 @@ TEST(faults, a_state_is_as_it_was_when_memory_runs_out) {
   EXPECT_EQ(similarity.images, 3);
   accumulate_similarity(ctx, placed.view(), {}, {}, similarity);
   EXPECT_EQ(similarity.images, 6);
+}
+
+// Of several readings some may be in when memory runs out: each state has all of its batch or nothing, and says which.
+TEST(faults, of_several_states_each_is_as_it_was_or_complete) {
+  const context ctx = device_context();
+  std::deque<feature_data> data;
+  std::deque<placed_features> placed;
+  for (const dtype type : {dtype::f32, dtype::f16, dtype::bf16})
+    for (const std::int64_t channels : {5, 70}) placed.emplace_back(ctx, data.emplace_back(feature_case{{2, channels, 6, 7}, type}));
+  const auto bits_of = [](const moments_state& state) {
+    std::vector<double> all = state.scatter.to_host_sync();
+    for (const double mean : state.mean.to_host_sync()) all.push_back(mean);
+    all.push_back(weight_sync(state));
+    return all;
+  };
+  std::vector<std::vector<double>> after[2];  // of one batch, of two
+  std::vector<moments_state> expected(placed.size());
+  for (auto& bits : after)
+    for (std::size_t k = 0; k < placed.size(); ++k) {
+      accumulate_moments(ctx, placed[k].view(), {}, expected[k]);
+      bits.push_back(bits_of(expected[k]));
+    }
+  int between = 0;  // runs that ended with some of the states done
+  for (std::size_t room = 0;; room += 20 << 10) {
+    std::vector<moments_state> states(placed.size());
+    std::vector<moments_reading> readings;
+    for (std::size_t k = 0; k < placed.size(); ++k) {
+      accumulate_moments(ctx, placed[k].view(), {}, states[k]);
+      readings.push_back({placed[k].view(), {}, &states[k]});
+    }
+    bool failed = false;
+    {
+      const emulator::faults made({.memory_bytes = emulator::live_bytes() + room});
+      try {
+        accumulate_moments(ctx, readings);
+      } catch (const device::out_of_memory&) {
+        failed = true;
+      }
+    }
+    std::size_t done = 0;
+    for (std::size_t k = 0; k < states.size(); ++k) {
+      ASSERT_TRUE(states[k].images == 2 || states[k].images == 4);
+      ASSERT_EQ(bits_of(states[k]), after[states[k].images / 2 - 1][k]) << k << " with " << room << " bytes";
+      done += states[k].images == 4 ? 1 : 0;
+    }
+    ASSERT_EQ(done == states.size(), !failed);
+    between += done > 0 && failed ? 1 : 0;
+    if (!failed) break;
+  }
+  EXPECT_GT(between, 0);
 }
 
 // What does not fit at once is done in parts, to the same bits.

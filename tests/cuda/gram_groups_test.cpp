@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <deque>
-#include <limits>
 #include <random>
 
 #include "emulator/grid.hpp"
@@ -13,6 +12,7 @@
 #include "sirfp/cuda_context.hpp"
 #include "sirfp/moments.hpp"
 #include "sirfp/similarity.hpp"
+#include "support/long_run.hpp"
 #include "support/placed_features.hpp"
 
 namespace sirfp::test {
@@ -36,16 +36,14 @@ TEST(gram_groups, everyone_is_in_one_group_of_its_kind_that_fits) {
     for (const auto& group : group_grams(plans)) {
       ASSERT_FALSE(group.empty());
       ASSERT_LE(group.size(), std::size_t{gram_tuning::sites_at_once});
-      std::int64_t bytes = 0, units = 0;
+      std::int64_t bytes = 0;
       for (const std::size_t k : group) {
         ++seen[k];
         ASSERT_TRUE(plans[k].type == plans[group[0]].type && plans[k].recipe == plans[group[0]].recipe &&
                     plans[k].side == plans[group[0]].side && plans[k].gram.blocks == plans[group[0]].gram.blocks);
         bytes += plans[k].workspace_bytes;
-        units += plans[k].units(plans[k].images_at_once);
       }
       ASSERT_TRUE(group.size() == 1 || bytes <= gram_tuning::workspace_bytes);
-      ASSERT_LE(units, std::numeric_limits<std::int32_t>::max());
     }
     for (const int times : seen) ASSERT_EQ(times, 1);
   }
@@ -93,6 +91,23 @@ TEST(gram_groups, launches_do_not_grow_with_the_sites) {
   EXPECT_EQ(launches_of(gram_tuning::sites_at_once, false), 4U);
   EXPECT_EQ(launches_of(1, true), 6U);  // weights, shifts, Gram, means, weight, finish
   EXPECT_EQ(launches_of(gram_tuning::sites_at_once, true), 6U);
+}
+
+// A batch that does not fit the workspace at once goes alone, behind those of its state that wait to go together.
+TEST(gram_groups, large_batches_keep_their_turn) {
+  if (!long_run()) return;  // thousands of images
+  const context ctx = cuda_context(0, nullptr, make_thread_pool(1));
+  const std::int64_t images = gram_tuning::workspace_bytes / (64 * 64 * 8) + 1;
+  const feature_data small(feature_case{{2, 1, 3, 5}, dtype::f32, layout::nchw, weighting::none, 0, 1});
+  const feature_data large(feature_case{{images, 1, 1, 1}, dtype::f32, layout::nchw, weighting::none, 0, 2});
+  const placed_features first(ctx, small), second(ctx, large);
+  const similarity_options options{.mode = accumulation::ema, .ema_rate = 0.75};
+  similarity_state together, in_turn;
+  const similarity_reading readings[] = {{first.view(), {}, &together}, {second.view(), {}, &together}, {first.view(), {}, &together}};
+  accumulate_similarity(ctx, readings, options);
+  for (const similarity_reading& each : readings) accumulate_similarity(ctx, each.features, {}, options, in_turn);
+  EXPECT_EQ(together.matrix.to_host_sync(), in_turn.matrix.to_host_sync());
+  EXPECT_EQ(together.images, images + 4);
 }
 
 }  // namespace

@@ -60,6 +60,13 @@ TEST(device_gram_plan, covers_the_work_and_fits_the_device) {
           });
 }
 
+// As many images as fill the workspace to the last bytes, which the steps of the moments do not fit any more.
+TEST(device_gram_plan, the_workspace_has_room_for_everything) {
+  for (const std::int64_t channels : {33, 34, 35, 100})
+    for_each_request(20000, channels, 49,
+                     [&](const gram_request& request) { expect_fits(plan_device_gram(request, h200), request, h200); });
+}
+
 // Ranges decide in which order pixels are summed: the bits of a result must not depend on the device or on the size of the batch.
 TEST(device_gram_plan, ranges_depend_on_the_shape_alone) {
   for (const std::int64_t channels : {1, 64, 65, 300, 2048})
@@ -85,6 +92,7 @@ TEST(device_gram_plan, the_recipe_is_the_fastest_that_is_exact_enough) {
     ASSERT_EQ(plan.recipe, expected);
     ASSERT_EQ(plan.check_range, as_it_is && request.type == dtype::bf16);
     ASSERT_EQ(plan.wide_loads, request.contiguous_pixels && request.aligned);
+    ASSERT_EQ(plan.covering_loads, request.contiguous_pixels && !request.aligned);
   });
   EXPECT_EQ(plan_device_gram({.images = 1, .channels = 4, .pixels = 9, .precision = gram_precision::strict}, h200).recipe,
             gram_recipe::plain);

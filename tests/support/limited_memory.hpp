@@ -22,7 +22,8 @@ inline torch::jit::Node* convolution(const observed_network& all, int which) {
   throw std::runtime_error("no such convolution");
 }
 
-// In front of the second convolution, so that memory runs out when one layer has been counted and others are to come.
+// In front of the second convolution, so that memory runs out when one layer has been read (on a device it may still wait for others) and
+// others are to come.
 inline void limit_memory(const observed_network& all, std::int64_t images) {
   torch::jit::Node* const second = convolution(all, 1);
   const torch::jit::WithInsertPoint here(second);

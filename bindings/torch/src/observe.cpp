@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 #include "bad_features.hpp"
 #include "module_paths.hpp"
@@ -130,14 +131,16 @@ class batch_observation final : public run_listener {
     const at::Tensor& whole = tensors.at(static_cast<std::size_t>(place));
     with_image_named({"layer", layer.name, layer.observed}, whole.size(0), [&] {
       const auto& options = owner_.options_;
+      std::optional<readable> copied;  // where it has to be, and then once
+      const auto readable_map = [&]() -> const readable& { return copied ? *copied : copied.emplace(made_readable(whole, layer.axis)); };
       if (options.similarities)
         read_once("layer " + layer.name, [&](const std::string& what) {
-          const readable map = made_readable(whole, layer.axis);
+          const readable& map = readable_map();
           wait_for_others(what, sample(map.tensor, map.axis, sampled_for::similarity), similarity_of(layer.name));
         });
       if (options.edges && layer.name.starts_with(options.backbone))
         read_once("edges " + layer.name, [&](const std::string& what) {
-          const readable map = made_readable(whole, layer.axis);
+          const readable& map = readable_map();
           accumulate_edge_score(owner_.ctx_, view_for(owner_.ctx_, map.tensor, map.axis), sums_.edges[layer.name]);
           ++counted_[what];
         });

@@ -34,7 +34,8 @@ class backend {
   // How many readings it takes for about the price of one: a caller may keep small maps that long.
   virtual std::int64_t readings_at_once() const noexcept { return 1; }
   // Adds each reading, which has images, to its state, which is empty or of the right width and mode, and counts its images there. The same
-  // state may come several times. When it throws, each state is as it was or has a whole batch.
+  // state may come several times. When it throws out_of_memory, invalid_argument or non_finite_error, each state is as it was or has a
+  // whole batch.
   virtual void add_similarity(const context&, std::span<const similarity_reading>, const similarity_options&) const = 0;
   virtual void add_moments(const context&, std::span<const moments_reading>) const = 0;
   // Fills `batch`, a zeroed state of the right width, from one batch of images; the entry function merges it into the caller's.

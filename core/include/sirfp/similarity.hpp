@@ -41,8 +41,10 @@ struct similarity_reading {
   pixel_weights weights;
   similarity_state* state = nullptr;
 };
-// The same for several layers, in order and to the same bits; on a GPU they share launches, which is what small maps take the time of.
-// When it throws, each state has its whole batch or is as it was: its `images` says which.
+// The same for several layers, in order and to the same bits; a state may come several times. On a GPU small maps share launches; all of
+// them stay where they are until the stream has passed. Throws invalid_argument too for a reading without a state. When one reading is
+// refused or finds no memory (out_of_memory), each state has a whole batch or is as it was: its `images` says which. After a device failure
+// they are of no use.
 void accumulate_similarity(const context& ctx, std::span<const similarity_reading> readings, const similarity_options& options);
 
 // Adds `other` to `state`; equal to having accumulated both (bit for bit when `other` is one batch). EMA states refuse.
