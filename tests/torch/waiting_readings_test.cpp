@@ -18,10 +18,11 @@ namespace {
 
 using adapter::waiting_readings;
 
-// Takes three at once, writes down how many it was given, and has memory for so many.
+// Writes down how many it was given at once, and has memory for so many in all.
 class counting_backend final : public reference_backend {
  public:
-  std::int64_t readings_at_once() const noexcept override { return 3; }
+  explicit counting_backend(std::int64_t at_once) : at_once_(at_once) {}
+  std::int64_t readings_at_once() const noexcept override { return at_once_; }
   void add_moments(const context& ctx, std::span<const moments_reading> readings) const override {
     sizes.push_back(readings.size());
     for (const moments_reading& each : readings) {
@@ -31,15 +32,19 @@ class counting_backend final : public reference_backend {
   }
   mutable std::vector<std::size_t> sizes;
   mutable int room = 1000;
+
+ private:
+  std::int64_t at_once_;
 };
 
 struct waiting_room {
+  explicit waiting_room(std::int64_t at_once = 3) : backend(std::make_shared<counting_backend>(at_once)) {}
   // A map of `kept` KiB, of which one row is read.
   void add(const std::string& what, std::int64_t kept_kib) {
     const at::Tensor map = at::rand({1, 2, 4, kept_kib * 32}).narrow(2, 0, 1);
     waiting.add(what, {map}, moments_reading{adapter::view_of(map, 1), {}, &states[what]});
   }
-  std::shared_ptr<counting_backend> backend = std::make_shared<counting_backend>();
+  std::shared_ptr<counting_backend> backend;
   context ctx{backend, reference_context().threads, host_memory()};
   similarity_options options;
   std::map<std::string, moments_state> states;
@@ -84,26 +89,23 @@ TEST(waiting_readings, large_maps_do_not_wait) {
   EXPECT_EQ(room.states["as large as may be"].images, 0);
 }
 
+// What a layer and a site share counts once.
 TEST(waiting_readings, the_memory_of_all_has_a_bound) {
-  waiting_room room;
-  const at::Tensor map = at::rand({1, 2, 8, waiting_readings::most_map_bytes / 64});
+  waiting_room room(100);
+  const auto map_of = [](std::int64_t bytes) { return at::rand({1, 2, 8, bytes / 64}); };
   similarity_state layer;
-  room.waiting.add("layer", {map}, similarity_reading{adapter::view_of(map, 1), {}, &layer});
-  room.waiting.add("site", {map}, moments_reading{adapter::view_of(map, 1), {}, &room.states["site"]});
-  EXPECT_EQ(layer.images, 0) << "4 MiB of 16";
-  const at::Tensor others[] = {at::rand_like(map), at::rand_like(map), at::rand_like(map), at::rand_like(map)};
-  similarity_state states[4];
-  for (int k : {0, 1}) room.waiting.add("other", {others[k]}, similarity_reading{adapter::view_of(others[k], 1), {}, &states[k]});
-  EXPECT_EQ(layer.images, 1) << "three similarities";
-  EXPECT_EQ(room.states["site"].images, 0);
-  for (int k : {2, 3}) room.waiting.add("other", {others[k]}, similarity_reading{adapter::view_of(others[k], 1), {}, &states[k]});
-  EXPECT_EQ(states[3].images, 0) << "12 MiB";
-  const at::Tensor more = at::rand_like(map);
-  room.waiting.add("fourth", {more}, moments_reading{adapter::view_of(more, 1), {}, &room.states["fourth"]});
-  EXPECT_EQ(room.states["fourth"].images, 0) << "16 MiB";
-  const at::Tensor little = at::rand({1, 2, 4, 4});
-  room.waiting.add("little", {little}, moments_reading{adapter::view_of(little, 1), {}, &room.states["little"]});
-  EXPECT_EQ(room.states["site"].images + room.states["fourth"].images + room.states["little"].images, 3);
+  const auto add_site = [&](const std::string& what, const at::Tensor& map) {
+    room.waiting.add(what, {map}, moments_reading{adapter::view_of(map, 1), {}, &room.states[what]});
+  };
+  const at::Tensor shared = map_of(waiting_readings::most_map_bytes);
+  room.waiting.add("layer", {shared}, similarity_reading{adapter::view_of(shared, 1), {}, &layer});
+  add_site("a", shared);
+  for (const char* what : {"b", "c", "d"}) add_site(what, map_of(waiting_readings::most_map_bytes));
+  EXPECT_EQ(room.backend->sizes, sizes{}) << "16 MiB";
+  EXPECT_EQ(layer.images, 0);
+  add_site("e", map_of(64));
+  EXPECT_EQ(room.backend->sizes, sizes{5});
+  EXPECT_EQ(layer.images, 1);
 }
 
 TEST(waiting_readings, what_is_in_its_state_is_counted_though_others_fail) {
