@@ -75,14 +75,14 @@ def included(source):
 
 
 def compile_command(entry):
-    """The command without its launcher and its precompiled header, which clang cannot read."""
+    """The command without its launcher, its precompiled header, which clang cannot read, and -Werror: clang has warnings of its own."""
     words = shlex.split(entry["command"])
     if pathlib.Path(words[0]).name == "ccache":
         words = words[1:]
     while "-include" in words:
         at = words.index("-include")
         del words[at : at + 2]
-    return [w for w in words if w != "-Winvalid-pch"]
+    return [w for w in words if w not in ("-Winvalid-pch", "-Werror")]
 
 
 def tidy(jobs, quick):

@@ -34,6 +34,7 @@ std::vector<std::vector<std::size_t>> group_grams(std::span<const device_gram_pl
     found->bytes += plan.workspace_bytes;
   }
   std::vector<std::vector<std::size_t>> members;
+  members.reserve(groups.size());
   for (open_group& group : groups) members.push_back(std::move(group.members));
   return members;
 }
