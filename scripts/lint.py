@@ -1,7 +1,7 @@
 """Checks how the code is written, or mends it.
 
 `lint.py format` runs clang-format, ruff and bash -n, `lint.py tidy [-jN]` clang-tidy, `lint.py fix` reformats in place. `tidy --quick` is
-for CI: without clang's static analyzer, which takes half of the time, and with version 14 only.
+for CI: without clang's static analyzer, which takes more than half of the time, and with version 14 only.
 
 tidy looks at the sources that do not include Torch, takes their compile commands from build/, and skips a file when neither it nor anything
 that it includes has changed since it last passed (build/tidy/passed.json).
