@@ -31,7 +31,10 @@ TEST(gram_groups, everyone_is_in_one_group_of_its_kind_that_fits) {
   for (int round = 0; round < 50; ++round) {
     std::vector<device_gram_plan> plans;
     for (std::int64_t k = below(150); k > 0; --k)
-      plans.push_back(plan_of(below(3), below(k % 9 == 0 ? 2000 : 200), below(30000), k % 3 == 0 ? dtype::f32 : dtype::bf16));
+      plans.push_back(plan_of(below(3), below(k % 9 == 0 ? 2000 : 200), below(30000),
+                              k % 3 == 0   ? dtype::f32
+                              : k % 3 == 1 ? dtype::bf16
+                                           : dtype::f16));
     std::vector<int> seen(plans.size());
     for (const auto& group : group_grams(plans)) {
       ASSERT_FALSE(group.empty());
