@@ -8,8 +8,8 @@
 
 #include "interrupt.hpp"
 #include "options.hpp"
+#include "sirfp/adapter/device.hpp"
 #include "sirfp/expects.hpp"
-#include "sirfp/packed.hpp"
 #include "sirfp/predictors.hpp"
 
 namespace sirfp::cli {
@@ -19,9 +19,10 @@ bool holds(const consumer_site& site, std::int32_t group) {
   return std::any_of(site.layout.begin(), site.layout.end(), [&](channel_ref c) { return c.group == group; });
 }
 
-std::int64_t rank_of(const moments& measured) {
+std::int64_t rank_of(const session& opened, const moments_state& measured) {
   const std::int64_t n = measured.channels;
-  const at::Tensor values = at::linalg_eigvalsh(at::tensor(unpack(measured.covariance, n), at::kDouble).view({n, n}));
+  const buffer square = covariance_sync(opened.context, measured);
+  const at::Tensor values = at::linalg_eigvalsh(adapter::tensor_over(square, {n, n}, opened.net.place->device()));
   const double limit = values.abs().max().item<double>() * static_cast<double>(n) * std::numeric_limits<double>::epsilon();
   return values.gt(limit).sum().item<std::int64_t>();
 }
@@ -42,7 +43,7 @@ void add_predictors(const session& opened, const calibration_state& state, plan&
     for (const consumer_site& site : opened.graph.sites) {
       const auto measured = state.sites.find(site.name);
       if (measured == state.sites.end() || !holds(site, static_cast<std::int32_t>(g))) continue;
-      made.groups[g].best_predicted = best_predicted(site, moments_sync(measured->second), mask, static_cast<std::int32_t>(g));
+      made.groups[g].best_predicted = best_predicted_sync(opened.context, site, measured->second, mask, static_cast<std::int32_t>(g));
       break;
     }
   }
@@ -58,20 +59,17 @@ std::vector<std::string> scarcity_notes(const session& opened, const calibration
     const auto found = state.sites.find(site.name);
     if (found == state.sites.end() || found->second.weight >= static_cast<double>(found->second.channels)) continue;
     check_interrupt();
-    const moments measured = moments_sync(found->second);
-    notes.push_back(text("the input of ", site.name, " was seen at ", measured.weight, " pixels, fewer than its ", measured.channels,
-                         " channels: covariance of rank ", rank_of(measured), ", regularised"));
+    notes.push_back(text("the input of ", site.name, " was seen at ", found->second.weight, " pixels, fewer than its ",
+                         found->second.channels, " channels: covariance of rank ", rank_of(opened, found->second), ", regularised"));
   }
   return notes;
 }
 
 std::vector<std::string> unvarying_notes(const session& opened, const calibration_state& state, const plan& made) {
-  std::map<std::string, moments> measured;
-  for (const auto& [name, sums] : state.sites) measured.emplace(name, moments_sync(sums));
   const channel_mask mask = mask_of(made, opened.graph);
   std::map<std::string, std::vector<std::int32_t>> gone, kept, locked;  // by group, and by group and the reader where they vary
   std::size_t total = 0, removed = 0;
-  for (const unvarying_channel& one : unvarying_channels(opened.graph, measured)) {
+  for (const unvarying_channel& one : unvarying_channels_sync(opened.context, opened.graph, state.sites)) {
     const channel_group& group = opened.graph.groups[static_cast<std::size_t>(one.channel.group)];
     ++total;
     if (!is_kept(one.channel, mask)) {

@@ -110,6 +110,25 @@ class cuda_prediction final : public resident_prediction {
     return bias;
   }
 
+  // Without a power of two: nothing is solved with them.
+  std::vector<double> explained_sync(const moments_state& site) const override {
+    const device::device_scope scope(device_);
+    if (!arrays_->matrix) return std::vector<double>(static_cast<std::size_t>(at_.removed_count), 0.0);
+    const double weight = weight_sync(site);
+    const device_array<double> explained(at_.removed_count, stream_);
+    launch_compensation_explained(facts_, {site.mean.data(), site.scatter.data(), weight > 0 ? 1 / weight : 0, 1, 1}, at_,
+                                  arrays_->matrix->data(), explained.data(), stream_);
+    return explained.to_host_sync();
+  }
+
+  std::vector<double> row_sync(std::int64_t removed) const override {
+    std::vector<double> row(static_cast<std::size_t>(at_.kept_count), 0.0);
+    if (!arrays_->matrix) return row;
+    const device::device_scope scope(device_);
+    device::copy_to_host_sync(row.data(), arrays_->matrix->data() + removed * at_.kept_count, row.size() * sizeof(double), stream_);
+    return row;
+  }
+
  private:
   // matrix = Sigma_RK (Sigma_KK + r)^-1. Waits once for every time that the system was too near to singular, and at the end, for the
   // solver's own memory is the next caller's.
@@ -160,6 +179,11 @@ class cuda_prediction final : public resident_prediction {
 };
 
 }  // namespace
+
+void cuda_backend::scatter_diagonal(const context& ctx, const moments_state& site, buffer& diagonal) const {
+  const device::device_scope scope(device_);
+  launch_compensation_diagonal(facts_, site.scatter.data(), site.channels, diagonal.data(), ctx.stream);
+}
 
 std::unique_ptr<const resident_prediction> cuda_backend::predict_sync(const context& ctx, const moments_state& site,
                                                                       std::span<const std::uint8_t> kept_position, compensation how,

@@ -1,5 +1,6 @@
-// Computes          of one site: Sigma_KK + r and Sigma_RK from its moments, m_R - matrix m_K; of a consumer's weight: W[:, R] as rows, the
-//                   bias that goes with it, and W[:, K] += what was folded
+// Computes          of one site: Sigma_KK + r and Sigma_RK from its moments, m_R - matrix m_K, what the matrix explains of each variance;
+// of
+//                   a consumer's weight: W[:, R] as rows, the bias that goes with it, and W[:, K] += what was folded
 // Tile              a warp a row, or a thread an element; the grid goes round
 // Shared/registers  none / docs/performance/registers.md
 // Traffic           every operand read once, every result written once; not in whole sectors where a packed triangle is read left of the
@@ -51,6 +52,17 @@ SIRFP_KERNEL compensation_offsets_kernel(compensation_site site, compensation_po
         predicted += matrix[r * at.kept_count + k] * site.mean[at.kept[k]];
     predicted = device::warp_butterfly_sum(predicted);
     if (device::lane_index() == 0) offset[r] = site.mean[at.removed[r]] - predicted;
+  }
+}
+
+SIRFP_KERNEL compensation_explained_kernel(compensation_site site, compensation_positions at, const double* matrix, double* explained) {
+  const std::int64_t warps = device::grid_threads() / device::warp_size;
+  for (std::int64_t r = device::grid_thread() / device::warp_size; r < at.removed_count; r += warps) {
+    double sum = 0;
+    for (std::int64_t k = device::lane_index(); k < at.kept_count; k += device::warp_size)
+      sum += matrix[r * at.kept_count + k] * covariance(site, at.removed[r], at.kept[k]);
+    sum = device::warp_butterfly_sum(sum);
+    if (device::lane_index() == 0) explained[r] = sum;
   }
 }
 
@@ -108,6 +120,12 @@ void launch_compensation_offsets(const device_facts& facts, const compensation_s
                                  const double* matrix, double* offset, void* stream) {
   device::launch(plan_elementwise("compensation_offsets", at.removed_count * device::warp_size, facts), stream, compensation_offsets_kernel,
                  site, at, matrix, offset);
+}
+
+void launch_compensation_explained(const device_facts& facts, const compensation_site& site, const compensation_positions& at,
+                                   const double* matrix, double* explained, void* stream) {
+  device::launch(plan_elementwise("compensation_explained", at.removed_count * device::warp_size, facts), stream,
+                 compensation_explained_kernel, site, at, matrix, explained);
 }
 
 void launch_compensation_take(const device_facts& facts, const double* weight, std::int64_t outputs, std::int64_t taps,

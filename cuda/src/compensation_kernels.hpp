@@ -35,6 +35,9 @@ void launch_compensation_right_sides(const device_facts& facts, const compensati
 // offset = m_R - matrix m_K; without a matrix m_R.
 void launch_compensation_offsets(const device_facts& facts, const compensation_site& site, const compensation_positions& at,
                                  const double* matrix, double* offset, void* stream);
+// explained[r] = matrix row r . Sigma_Kr.
+void launch_compensation_explained(const device_facts& facts, const compensation_site& site, const compensation_positions& at,
+                                   const double* matrix, double* explained, void* stream);
 
 // Of a weight [outputs x inputs x taps]: taken[(output, tap) x removed] = W[:, R], bias[output] = (sum over taps of W[:, R]) offset.
 void launch_compensation_take(const device_facts& facts, const double* weight, std::int64_t outputs, std::int64_t taps,

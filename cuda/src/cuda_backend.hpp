@@ -32,6 +32,7 @@ class cuda_backend final : public backend {
   void eliminate(const context&, std::span<const redundancy_matrix>, std::span<elimination>) const override;
   // Both one call at a time: they share the solver.
   schur_elimination eliminate_joint(const context&, std::int64_t, std::span<const schur_site>, const schur_options&) const override;
+  void scatter_diagonal(const context&, const moments_state&, buffer& diagonal) const override;
   void covariance(const context&, const moments_state&, double weight, buffer& square) const override;
   void add_consumer_metric(const context&, const consumer_weight&, site_matrices&) const override;
   std::unique_ptr<const resident_prediction> predict_sync(const context&, const moments_state&, std::span<const std::uint8_t>, compensation,

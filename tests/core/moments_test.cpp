@@ -117,10 +117,32 @@ TEST(moments, a_copied_state_goes_on) {
   for (const named_context& backend : all_backends()) {
     moments_state whole = accumulated(backend.ctx, data[0]);
     moments_state resumed = copied_sync(backend.ctx, copied_sync(reference_context(), whole));
+    moments_state beside = copied_sync(backend.ctx, whole);
     EXPECT_GT(resumed.weight, 0);
-    for (moments_state* const state : {&whole, &resumed}) add(backend.ctx, data[1], *state);
-    EXPECT_EQ(bits_of(resumed), bits_of(whole)) << backend.name;
-    EXPECT_EQ(resumed.images, 3);
+    for (moments_state* const state : {&whole, &resumed, &beside}) add(backend.ctx, data[1], *state);
+    for (moments_state* const state : {&resumed, &beside}) {
+      EXPECT_EQ(bits_of(*state), bits_of(whole)) << backend.name;
+      EXPECT_EQ(state->images, 3);
+    }
+  }
+}
+
+TEST(moments, parts_are_those_of_the_whole) {
+  const feature_data data(feature_case{{2, 9, 6, 5}, dtype::f32, layout::nchw, weighting::random, 3, 1});
+  for (const named_context& backend : all_backends()) {
+    const moments_state here = accumulated(backend.ctx, data), on_host = copied_sync(reference_context(), here);
+    const moments whole = moments_sync(here);
+    for (const moments_state* const state : {&here, &on_host}) {
+      const buffer square = covariance_sync(backend.ctx, *state);
+      EXPECT_EQ(square.space(), backend.ctx.backend->space());
+      EXPECT_EQ(square.to_host_sync(), unpack(whole.covariance, 9)) << backend.name;
+      const std::vector<double> variances = variances_sync(backend.ctx, *state);
+      ASSERT_EQ(variances.size(), 9u);
+      for (std::int64_t c = 0; c < 9; ++c)
+        EXPECT_EQ(variances[static_cast<std::size_t>(c)], whole.covariance[static_cast<std::size_t>(packed_index(c, c))]) << backend.name;
+    }
+    EXPECT_THROW(variances_sync(backend.ctx, {}), invalid_argument);
+    EXPECT_THROW(covariance_sync(backend.ctx, {}), invalid_argument);
   }
 }
 

@@ -70,6 +70,30 @@ TEST(resident_prediction, equals_the_host_s) {
     }
 }
 
+TEST(resident_prediction, rows_and_what_they_explain_equal_the_host_s) {
+  const moments site = moments_of(mixed_samples(3, 40, 40, 120));
+  const std::vector<std::uint8_t> kept = kept_at_random(3, 40);
+  for (const named_context& backend : all_backends())
+    for (const compensation how : {compensation::least_squares, compensation::constant}) {
+      const site_prediction wanted = predict_removed(site, kept, how);
+      const moments_state measured = state_of(backend.ctx, site);
+      const auto prediction = predicted(backend.ctx, measured, kept, how);
+      const std::vector<double> explained = prediction->explained_sync(measured);
+      ASSERT_EQ(explained.size(), wanted.removed.size());
+      for (std::size_t r = 0; r < wanted.removed.size(); ++r) {
+        const std::vector<double> row = prediction->row_sync(static_cast<std::int64_t>(r));
+        ASSERT_EQ(row.size(), wanted.kept.size());
+        double sum = 0;
+        for (std::size_t k = 0; k < row.size(); ++k) {
+          const double weight = wanted.matrix[r * row.size() + k];
+          EXPECT_NEAR(row[k], weight, rounding * (1 + std::fabs(weight))) << backend.name;
+          sum += weight * site.covariance[static_cast<std::size_t>(packed_index(wanted.removed[r], wanted.kept[k]))];
+        }
+        EXPECT_NEAR(explained[r], sum, rounding * (1 + std::fabs(sum))) << backend.name;
+      }
+    }
+}
+
 TEST(resident_prediction, all_or_none_is_kept_or_nothing_varies) {
   const moments site = moments_of(mixed_samples(2, 5, 5, 20));
   moments still = site;

@@ -13,6 +13,7 @@ namespace sirfp::emulator {
 namespace {
 
 std::mutex guard;
+std::size_t to_host = 0;
 std::span<const unsigned char> lent;
 std::map<const unsigned char*, guarded_memory>& allocations() {
   static std::map<const unsigned char*, guarded_memory> live;
@@ -49,6 +50,16 @@ bool is_device(const void* pointer) {
   if (above == allocations().begin()) return false;
   const auto& [begin, memory] = *--above;
   return at < begin + memory.size();
+}
+
+std::size_t bytes_to_host() {
+  const std::lock_guard lock(guard);
+  return to_host;
+}
+
+void count_to_host(std::size_t bytes) {
+  const std::lock_guard lock(guard);
+  to_host += bytes;
 }
 
 std::size_t live_allocations() {

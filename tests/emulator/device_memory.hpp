@@ -13,6 +13,9 @@ bool is_device(const void* pointer);
 void lend_to_device(const void* memory, std::size_t bytes);
 std::size_t live_allocations();
 std::size_t live_bytes();
+// Bytes that were copied to the host so far, and to be counted there.
+std::size_t bytes_to_host();
+void count_to_host(std::size_t bytes);
 // Throws kernel_error when a zone around an allocation was written to; `who` starts the text.
 void expect_intact_memory(const std::string& who);
 

@@ -47,6 +47,7 @@ void copy_to_device(void* pointer, const void* host, std::size_t bytes, void*) {
 void copy_to_host_sync(void* host, const void* pointer, std::size_t bytes, void*) {
   emulator::expect_alive("cudaMemcpyAsync");
   std::memcpy(host, pointer, bytes);
+  emulator::count_to_host(bytes);
 }
 void wait_sync(void*) { emulator::expect_alive("cudaStreamSynchronize"); }
 bool is_device_memory(const void* pointer, int) { return emulator::is_device(pointer); }

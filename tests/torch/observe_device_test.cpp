@@ -15,6 +15,7 @@
 #include "emulator/device_memory.hpp"
 #include "emulator/grid.hpp"
 #include "emulator/machine.hpp"
+#include "sirfp/backend.hpp"
 #include "sirfp/cuda_context.hpp"
 
 namespace sirfp::test {
@@ -387,7 +388,10 @@ TEST(observe_device, joint_sites_and_refit_are_those_of_the_cpu) {
     const emulated_tensors on_device;
     const adapter::observer observer(device, all.net, all.captured, all.graph, {});
     observer.add(images.clone(), two_names, state);
+    const std::size_t before = emulator::bytes_to_host();
     weights = adapter::refit(device, all.net, all.captured, all.graph, mask, adapter::in_turn({images.clone()}), options);
+    const auto notes = static_cast<std::size_t>(device.backend->note_words()) * sizeof(double);
+    EXPECT_LE(emulator::bytes_to_host() - before, 4 * notes) << "of two fits, notes and nothing else";
   }
   const auto sites = adapter::joint_sites(device, all.net, all.captured, all.graph, state.sites), wanted = all.sites();
   ASSERT_EQ(sites.size(), wanted.size());

@@ -2,26 +2,15 @@
 
 #include <ATen/ATen.h>
 
-#include <vector>
-
 #include "sirfp/adapter/device.hpp"
-#include "sirfp/packed.hpp"
 
 namespace sirfp::adapter {
-namespace {
 
-at::Tensor square_of(const moments& measured) {
-  const std::vector<double> full = unpack(measured.covariance, measured.channels);
-  return at::tensor(full, at::kDouble).view({measured.channels, measured.channels});
-}
-
-}  // namespace
-
-affine_map fit(const moments& measured, const at::Tensor& given, double lambda, c10::Device device) {
-  const at::Tensor start = sent_to(device, given);
-  const std::int64_t n = start.size(1), outputs = start.size(0);
-  const at::Tensor covariance = sent_to(device, square_of(measured));
-  const at::Tensor mean = sent_to(device, at::tensor(measured.mean, at::kDouble));
+affine_map fit_sync(const context& ctx, const moments_state& measured, const at::Tensor& start, double lambda) {
+  const std::int64_t all = measured.channels, n = start.size(1), outputs = start.size(0);
+  const buffer square = covariance_sync(ctx, measured);
+  const at::Tensor covariance = tensor_over(square, {all, all}, start.device());
+  const at::Tensor mean = tensor_over(measured.mean, {all}, start.device());
   const at::Tensor zz = covariance.narrow(0, 0, n).narrow(1, 0, n);
   const at::Tensor yz = covariance.narrow(0, n, outputs).narrow(1, 0, n);
   const double scale = zz.diagonal().mean().item<double>();
@@ -33,7 +22,7 @@ affine_map fit(const moments& measured, const at::Tensor& given, double lambda, 
     matrix = start + at::cholesky_solve((yz - start.matmul(zz)).t(), factor).t();
     break;
   }
-  return {matrix.cpu(), (mean.narrow(0, n, outputs) - matrix.mv(mean.narrow(0, 0, n))).cpu()};
+  return {matrix, mean.narrow(0, n, outputs) - matrix.mv(mean.narrow(0, 0, n))};
 }
 
 }  // namespace sirfp::adapter

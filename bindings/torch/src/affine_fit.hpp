@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "sirfp/context.hpp"
 #include "sirfp/moments.hpp"
 
 namespace sirfp::adapter {
@@ -15,9 +16,9 @@ struct affine_map {
 
 // The map nearest to y in the mean square, drawn towards z -> start z:
 //   matrix = start + (S_yz - start S_zz)(S_zz + lambda mean(diag S_zz) I)^-1,  offset = m_y - matrix m_z
-// Computed on `device`; what is returned lies on the host.
-// `measured`: moments of z (the first n = start.size(1) channels), then of y. A singular S_zz is regularised until it factorises; where it
-// is zero, start stays.
-affine_map fit(const moments& measured, const at::Tensor& start, double lambda, c10::Device device = c10::kCPU);
+// Computed and left where `ctx` and `start` are, which is where the moments lie.
+// `measured`: of z (the first n = start.size(1) channels), then of y. A singular S_zz is regularised until it factorises; where it
+// is zero, start stays. Waits for the device.
+affine_map fit_sync(const context& ctx, const moments_state& measured, const at::Tensor& start, double lambda);
 
 }  // namespace sirfp::adapter

@@ -42,6 +42,10 @@ at::Tensor sent_to(c10::Device device, const at::Tensor& tensor) {
   return tensor.device() == device ? tensor : tensor.to(device, tensor.scalar_type(), /*non_blocking=*/true);
 }
 
+at::Tensor tensor_over(const buffer& values, at::IntArrayRef sizes, c10::Device device) {
+  return at::from_blob(const_cast<double*>(values.data()), sizes, at::TensorOptions(device).dtype(at::kDouble));
+}
+
 at::Tensor placement::of(const at::Tensor& tensor) {
   if (!tensor.defined() || tensor.device() == device_ || (tensor.dim() == 0 && !tensor.is_floating_point())) return tensor;
   const auto [place, added] = copies_.try_emplace(tensor.unsafeGetTensorImpl());

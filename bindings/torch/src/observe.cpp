@@ -56,7 +56,9 @@ at::Tensor tainted(const at::Tensor& sample, const at::Tensor& map) {
 
 // A moving average to go on from, of which no image is this batch's.
 similarity_state start_from(const context& ctx, const similarity_state& state) {
-  return {state.channels, 0, state.mode, buffer::from_host(ctx.memory, state.matrix.to_host_sync())};
+  similarity_state start = copied_sync(ctx, state);
+  start.images = 0;
+  return start;
 }
 
 void add_sums(const context& ctx, calibration_state&& sums, calibration_state& state) {

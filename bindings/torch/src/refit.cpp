@@ -84,8 +84,6 @@ class sweep {
     std::vector<window_sample> windows;
   };
 
-  c10::Device device() const { return code_->device; }
-
   site_sums sums_for(const refit_stop& here, const refit_stop::reading& reading) const {
     site_sums sums{.site = &graph_.sites[reading.site], .input = reading.input};
     for (const consumer& reader : sums.site->consumers) {
@@ -182,8 +180,7 @@ class sweep {
     const std::vector<std::int64_t> kept = kept_positions(site.layout, mask_);
     std::optional<affine_map> shared_map;
     if (sums.pixels.channels != 0)
-      shared_map =
-          fit(moments_sync(sums.pixels), selection_of(kept, static_cast<std::int64_t>(site.layout.size())), options_.lambda, device());
+      shared_map = fit_sync(ctx_, sums.pixels, placed(selection_of(kept, static_cast<std::int64_t>(site.layout.size()))), options_.lambda);
     for (const consumer& reader : site.consumers) {
       const op_value& weight = captured_.ops.values.at(static_cast<std::size_t>(reader.weight));
       at::Tensor& changed = result_.tensors.try_emplace(weight.name, tensor_of(net_, captured_, reader.weight).clone()).first->second;
@@ -192,7 +189,7 @@ class sweep {
         if (reader.block == 0)
           result_.notes.push_back(text(weight.name, " is not refitted: ", is_shared(reader) ? "several operators read it" : sink.problem));
         zero_positions(changed, reader, removed_positions(site.layout, mask_));
-      } else if (const auto seen = window_moments(sums, reader, static_cast<std::int64_t>(kept.size()))) {
+      } else if (const moments_state* seen = window_sums(sums, reader, static_cast<std::int64_t>(kept.size()))) {
         refit_window(reader, *seen, kept, changed);
       } else {
         refit_pixels(reader, *shared_map, kept, changed);
@@ -201,25 +198,28 @@ class sweep {
     }
   }
 
-  std::optional<moments> window_moments(site_sums& sums, const consumer& reader, std::int64_t kept) const {
+  const moments_state* window_sums(site_sums& sums, const consumer& reader, std::int64_t kept) const {
     const auto window = sums.windows.find(&reader);
-    return window == sums.windows.end() ? std::nullopt : window->second.sums_sync(ctx_, kept);
+    return window == sums.windows.end() ? nullptr : window->second.sums(ctx_, kept);
   }
+
+  // Fits are computed where the sums lie, weights change on the host.
+  at::Tensor placed(const at::Tensor& weight) const { return sent_to(code_->device, weight); }
 
   void refit_pixels(const consumer& reader, const affine_map& map, const std::vector<std::int64_t>& kept, at::Tensor& changed) {
     const at::Tensor original_weight = tensor_of(net_, captured_, reader.weight);
-    const at::Tensor rows = block_of(original_weight, reader).to(at::kDouble);  // [out, C, taps]
-    write_kept(changed, reader, kept, at::matmul(rows.transpose(1, 2), map.matrix).transpose(1, 2));
+    const at::Tensor rows = placed(block_of(original_weight, reader).to(at::kDouble));  // [out, C, taps]
+    write_kept(changed, reader, kept, at::matmul(rows.transpose(1, 2), map.matrix).transpose(1, 2).cpu());
     const double share = share_of_taps(captured_.ops.ops.at(static_cast<std::size_t>(reader.op)), reader, original_weight.dim());
-    absorb(reader, share * rows.sum(2).mv(map.offset));
+    absorb(reader, (share * rows.sum(2).mv(map.offset)).cpu());
   }
 
-  void refit_window(const consumer& reader, const moments& measured, const std::vector<std::int64_t>& kept, at::Tensor& changed) {
+  void refit_window(const consumer& reader, const moments_state& measured, const std::vector<std::int64_t>& kept, at::Tensor& changed) {
     const at::Tensor rows = block_of(tensor_of(net_, captured_, reader.weight), reader).to(at::kDouble);
     const at::Tensor start = rows.index_select(1, at::tensor(kept, at::kLong));
-    const affine_map map = fit(measured, start.flatten(1), options_.lambda, device());
-    write_kept(changed, reader, kept, map.matrix.view(start.sizes()));
-    absorb(reader, map.offset);
+    const affine_map map = fit_sync(ctx_, measured, placed(start.flatten(1)), options_.lambda);
+    write_kept(changed, reader, kept, map.matrix.cpu().view(start.sizes()));
+    absorb(reader, map.offset.cpu());
   }
 
   // The reader's rows of a weight: `values` [out, K, taps] where channels stay, 0 elsewhere.

@@ -74,11 +74,11 @@ void window_fit::add_waiting(const context& ctx) {
   waiting_bytes_ = 0;
 }
 
-std::optional<moments> window_fit::sums_sync(const context& ctx, std::int64_t channels) {
+const moments_state* window_fit::sums(const context& ctx, std::int64_t channels) {
   add_waiting(ctx);
   const auto unknowns = static_cast<double>(channels * window_.taps());
-  if (sums_.channels == 0 || (images_ > 0 && sums_.weight < static_cast<double>(least_pixels_per_unknown) * unknowns)) return std::nullopt;
-  return moments_sync(sums_);
+  if (sums_.channels == 0 || (images_ > 0 && sums_.weight < static_cast<double>(least_pixels_per_unknown) * unknowns)) return nullptr;
+  return &sums_;
 }
 
 }  // namespace sirfp::adapter

@@ -51,7 +51,9 @@ class backend {
   virtual void eliminate(const context&, std::span<const redundancy_matrix>, std::span<elimination> results) const = 0;
   virtual schur_elimination eliminate_joint(const context&, std::int64_t channels, std::span<const schur_site>,
                                             const schur_options&) const = 0;
-  // Of moments with images, without bad notes, in the backend's space: `square` is [n x n] and zero, `weight` the sum of pixel weights.
+  // Of moments with images, without bad notes, in the backend's space: `diagonal` is [n] and zero.
+  virtual void scatter_diagonal(const context&, const moments_state&, buffer& diagonal) const = 0;
+  // Of such moments too: `square` is [n x n] and zero, `weight` the sum of pixel weights.
   virtual void covariance(const context&, const moments_state&, double weight, buffer& square) const = 0;
   virtual void add_consumer_metric(const context&, const consumer_weight&, site_matrices&) const = 0;
   // Of such moments too.

@@ -35,8 +35,14 @@ std::vector<double> fold_prediction(const site_prediction& prediction, std::span
 class resident_prediction {
  public:
   virtual ~resident_prediction() = default;
-  // fold_prediction of a weight on the host, whose inputs are the channels of the site. Waits for the device.
+  // All wait for the device.
+  // fold_prediction of a weight on the host, whose inputs are the channels of the site.
   virtual std::vector<double> fold_sync(std::span<double> weight, std::int64_t outputs, std::int64_t taps) const = 0;
+  // [removed]: the variance of each removed position that the kept ones explain, matrix row . Sigma_Kr, in moments of the same positions
+  // that lie where the backend computes.
+  virtual std::vector<double> explained_sync(const moments_state& site) const = 0;
+  // [kept]: a row of the matrix, by place among the removed positions.
+  virtual std::vector<double> row_sync(std::int64_t removed) const = 0;
 };
 
 // Several sites are one with all their pixels; `kept_position` as above. O(kept^2 (kept / 3 + removed)) in fp64; on a device by its

@@ -50,4 +50,9 @@ double weight_sync(const moments_state& state);
 // On the host; waits for the device.
 moments moments_sync(const moments_state& state);
 
+// Parts of them without the whole matrix crossing to the host. Moments that lie elsewhere than `ctx` computes are copied there first.
+// Both wait for the device and throw what moments_sync throws.
+std::vector<double> variances_sync(const context& ctx, const moments_state& state);  // [C], on the host
+buffer covariance_sync(const context& ctx, const moments_state& state);              // [C x C], symmetric, where `ctx` computes
+
 }  // namespace sirfp

@@ -24,9 +24,11 @@ struct predicted_channel {
 };
 
 // The removed channels of a group that the kept ones of a site predict best, best first, ties lowest index; at most `count`. A channel at
-// several positions counts at the first. One factorisation of the site's covariance.
-std::vector<predicted_channel> best_predicted(const consumer_site& site, const moments& measured, const channel_mask& mask,
-                                              std::int32_t group, std::size_t count = 3, double lambda = 1e-3);
+// several positions counts at the first. One factorisation of the site's covariance, where `ctx` computes; C numbers a row and no matrix
+// cross to the host. Throws what predict_resident_sync throws.
+std::vector<predicted_channel> best_predicted_sync(const context& ctx, const consumer_site& site, const moments_state& measured,
+                                                   const channel_mask& mask, std::int32_t group, std::size_t count = 3,
+                                                   double lambda = 1e-3);
 
 // A channel whose values are the same at all pixels of all images wherever it is read, or at one of its readers only.
 struct unvarying_channel {
@@ -35,6 +37,7 @@ struct unvarying_channel {
 };
 
 // Every channel that never varies at one site at least, by group and channel. `sites` by name; sites without moments are not looked at.
-std::vector<unvarying_channel> unvarying_channels(const channel_graph& graph, const std::map<std::string, moments>& sites);
+std::vector<unvarying_channel> unvarying_channels_sync(const context& ctx, const channel_graph& graph,
+                                                       const std::map<std::string, moments_state>& sites);
 
 }  // namespace sirfp

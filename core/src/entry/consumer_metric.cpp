@@ -5,7 +5,6 @@
 
 #include "checks.hpp"
 #include "sirfp/backend.hpp"
-#include "sirfp/device_notes.hpp"
 #include "sirfp/expects.hpp"
 
 namespace sirfp {
@@ -32,13 +31,7 @@ void check(const context& ctx, const consumer_weight& c, const site_matrices& si
 }  // namespace
 
 site_matrices site_matrices_sync(const context& ctx, const moments_state& site) {
-  SIRFP_EXPECTS(site.channels > 0 && site.images > 0, "moments state without images");
-  if (site.scatter.space() != ctx.backend->space()) return site_matrices_sync(ctx, copied_sync(ctx, site));
-  expect_sound_sync(site.notes);
-  const std::int64_t entries = site.channels * site.channels;
-  site_matrices made{site.channels, buffer(ctx.memory, entries), buffer(ctx.memory, entries)};
-  ctx.backend->covariance(ctx, site, weight_sync(site), made.covariance);
-  return made;
+  return {site.channels, covariance_sync(ctx, site), buffer(ctx.memory, site.channels * site.channels)};
 }
 
 void add_consumer_metric(const context& ctx, const consumer_weight& consumer, site_matrices& site) {

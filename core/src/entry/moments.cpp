@@ -18,6 +18,16 @@ void check_state(const context& ctx, const moments_state& state, std::int64_t ch
   entry::check_space("moments state", state.scatter.space(), ctx.backend->space());
 }
 
+void expect_measured_sync(const moments_state& state) {
+  SIRFP_EXPECTS(state.channels > 0 && state.images > 0, "moments state without images");
+  expect_sound_sync(state.notes);
+}
+
+void scale_down(std::vector<double>& scatter, double weight) {
+  const double scale = weight > 0 ? 1 / weight : 0;
+  for (double& value : scatter) value *= scale;
+}
+
 }  // namespace
 
 void accumulate_moments(const context& ctx, const feature_view& features, const pixel_weights& weights, moments_state& state) {
@@ -47,17 +57,32 @@ double weight_sync(const moments_state& state) {
 // What a device has in its notes of the weight becomes the host's part; all else in them has been looked at.
 moments_state copied_sync(const context& ctx, const moments_state& state) {
   expect_sound_sync(state.notes);
-  const auto copied = [&](const buffer& values) { return buffer::from_host(ctx.memory, values.to_host_sync()); };
-  return {state.channels, state.images, weight_sync(state), copied(state.mean), copied(state.scatter)};
+  return {state.channels, state.images, weight_sync(state), entry::copied(ctx, state.mean), entry::copied(ctx, state.scatter)};
 }
 
 moments moments_sync(const moments_state& state) {
-  SIRFP_EXPECTS(state.channels > 0 && state.images > 0, "moments state without images");
-  expect_sound_sync(state.notes);
+  expect_measured_sync(state);
   moments result{state.channels, weight_sync(state), state.mean.to_host_sync(), state.scatter.to_host_sync()};
-  const double scale = result.weight > 0 ? 1 / result.weight : 0;
-  for (double& value : result.covariance) value *= scale;
+  scale_down(result.covariance, result.weight);
   return result;
+}
+
+std::vector<double> variances_sync(const context& ctx, const moments_state& state) {
+  expect_measured_sync(state);
+  if (state.scatter.space() != ctx.backend->space()) return variances_sync(ctx, copied_sync(ctx, state));
+  buffer diagonal(ctx.memory, state.channels);
+  ctx.backend->scatter_diagonal(ctx, state, diagonal);
+  std::vector<double> variances = diagonal.to_host_sync();
+  scale_down(variances, weight_sync(state));
+  return variances;
+}
+
+buffer covariance_sync(const context& ctx, const moments_state& state) {
+  expect_measured_sync(state);
+  if (state.scatter.space() != ctx.backend->space()) return covariance_sync(ctx, copied_sync(ctx, state));
+  buffer square(ctx.memory, state.channels * state.channels);
+  ctx.backend->covariance(ctx, state, weight_sync(state), square);
+  return square;
 }
 
 }  // namespace sirfp

@@ -1,6 +1,7 @@
 #include "sirfp/compensation.hpp"
 
 #include "reference_backend.hpp"
+#include "sirfp/packed.hpp"
 
 namespace sirfp {
 namespace {
@@ -12,8 +13,29 @@ class host_prediction final : public resident_prediction {
   std::vector<double> fold_sync(std::span<double> weight, std::int64_t outputs, std::int64_t taps) const override {
     return fold_prediction(prediction_, weight, outputs, inputs_, taps);
   }
+  std::vector<double> explained_sync(const moments_state& site) const override {
+    const double scale = site.weight > 0 ? 1 / site.weight : 0;
+    std::vector<double> explained;
+    for (std::size_t r = 0; r < prediction_.removed.size(); ++r) {
+      const std::span<const double> row = row_of(static_cast<std::int64_t>(r));
+      double sum = 0;
+      for (std::size_t k = 0; k < row.size(); ++k)
+        sum += row[k] * (site.scatter.data()[packed_index(prediction_.removed[r], prediction_.kept[k])] * scale);
+      explained.push_back(sum);
+    }
+    return explained;
+  }
+  std::vector<double> row_sync(std::int64_t removed) const override {
+    const std::span<const double> row = row_of(removed);
+    return {row.begin(), row.end()};
+  }
 
  private:
+  std::span<const double> row_of(std::int64_t removed) const {
+    const std::size_t kept = prediction_.kept.size();
+    return std::span(prediction_.matrix).subspan(static_cast<std::size_t>(removed) * kept, kept);
+  }
+
   site_prediction prediction_;
   std::int64_t inputs_;
 };

@@ -18,6 +18,7 @@ class reference_backend : public backend {
                       buffer& square) const override;
   void eliminate(const context&, std::span<const redundancy_matrix>, std::span<elimination>) const override;
   schur_elimination eliminate_joint(const context&, std::int64_t, std::span<const schur_site>, const schur_options&) const override;
+  void scatter_diagonal(const context&, const moments_state&, buffer& diagonal) const override;
   void covariance(const context&, const moments_state&, double weight, buffer& square) const override;
   void add_consumer_metric(const context&, const consumer_weight&, site_matrices&) const override;
   std::unique_ptr<const resident_prediction> predict_sync(const context&, const moments_state&, std::span<const std::uint8_t>, compensation,

@@ -40,6 +40,9 @@ auto with_cache_released(c10::Device device, const Work& work) {
 // The tensor on the device, or itself where it lies there. The host does not wait, and may free its (pageable) tensor at once.
 at::Tensor sent_to(c10::Device device, const at::Tensor& tensor);
 
+// A double tensor over an array of the engine's on that device, which has to outlive it.
+at::Tensor tensor_over(const buffer& values, at::IntArrayRef sizes, c10::Device device);
+
 // A device and a network's tensors there: each is copied once, when it is first asked for; what is written to it later is not seen. On the
 // network's own device everything is handed back as it is. Not for several threads at once.
 class placement {
