@@ -62,6 +62,10 @@ std::vector<planned_row> planned_rows(const shape_table& table, const bench_sett
     rows.push_back({"similarity" + joined(kind.layers), [kind, &setting, &watch] { return similarity_row(kind, setting, watch); }});
   for (const map_kind& kind : kinds)
     rows.push_back({"moments" + joined(kind.layers), [kind, &setting, &watch] { return moments_row(kind, setting, watch); }});
+  if (table.name != typical_shapes && fits_one_call(table.layers, setting)) {
+    rows.push_back({"similarity in one call", [&] { return similarity_in_one_call(table.layers, setting, watch); }});
+    rows.push_back({"moments in one call", [&] { return moments_in_one_call(table.layers, setting, watch); }});
+  }
   rows.push_back({"elimination", [&] { return elimination_row(table.layers, setting, watch); }});
   return rows;
 }

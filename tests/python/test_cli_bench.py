@@ -48,13 +48,18 @@ def test_one_layer(tmp_path, dtype, value_bytes):
 def test_a_whole_network_is_the_sum_of_its_layers(tmp_path):
     answer, done = bench(tmp_path, "--network", "deeplabv3plus_r50", *QUICK, "--seed", 1, "--threads", 1)
     totals = {total["operation"]: total for total in answer["one_image"]}
-    assert list(totals) == ["similarity", "moments", "elimination"]
+    assert list(totals) == ["similarity", "moments", "similarity in one call", "moments in one call", "elimination"]
     for operation in ("similarity", "moments"):
         rows = [row for row in answer["rows"] if row["operation"] == operation]
         layers = [layer for row in rows for layer in row["layers"]]
         assert len(layers) == len(set(layers)) == totals[operation]["layers"] > 50
         for way in ("ours", "hook"):
             assert totals[operation][f"{way}_seconds"] == pytest.approx(sum(r[way]["median_seconds"] * len(r["layers"]) for r in rows))
+        (together,) = [row for row in answer["rows"] if row["operation"] == f"{operation} in one call"]
+        assert sorted(together["layers"]) == sorted(layers) and together["bytes"] == sum(r["bytes"] * len(r["layers"]) for r in rows)
+        assert together["operations"] == sum(r["operations"] * len(r["layers"]) for r in rows)
+        assert 0 < together["ours"]["error"] < 1e-4
+        assert totals[together["operation"]]["ours_seconds"] == together["ours"]["median_seconds"]
     (elimination,) = [row for row in answer["rows"] if row["operation"] == "elimination"]
     assert elimination["ours"]["error"] == 0, "the order is the reference backend's"
     assert totals["elimination"]["ours_seconds"] == elimination["ours"]["median_seconds"]

@@ -37,6 +37,11 @@ struct bench_setting {
 // Features are normal noise, the same for the same seed of ATen's generator.
 bench_row similarity_row(const map_kind& kind, const bench_setting& setting, stopwatch& watch);
 bench_row moments_row(const map_kind& kind, const bench_setting& setting, stopwatch& watch);
+// The maps of all layers in one call, as `observe` reads small ones; on a GPU they share launches. Memory for all of them is taken at once:
+// a quarter of the device's at most, or the network has no such row.
+bool fits_one_call(const std::vector<layer_shape>& layers, const bench_setting& setting);
+bench_row similarity_in_one_call(const std::vector<layer_shape>& layers, const bench_setting& setting, stopwatch& watch);
+bench_row moments_in_one_call(const std::vector<layer_shape>& layers, const bench_setting& setting, stopwatch& watch);
 // One fp32 matrix a layer, all of them in one call. The hook's loop runs once for each width, and its time is the sum over the layers;
 // where ten times `most_seconds` do not suffice for that, the row has no hook.
 bench_row elimination_row(const std::vector<layer_shape>& layers, const bench_setting& setting, stopwatch& watch);
