@@ -21,8 +21,9 @@ bool holds(const consumer_site& site, std::int32_t group) {
 
 std::int64_t rank_of(const session& opened, const moments_state& measured) {
   const std::int64_t n = measured.channels;
-  const buffer square = covariance_sync(opened.context, measured);
-  const at::Tensor values = at::linalg_eigvalsh(adapter::tensor_over(square, {n, n}, opened.net.place->device()));
+  const c10::Device device = opened.net.place->device();
+  const buffer square = adapter::with_cache_released(device, [&] { return covariance_sync(opened.context, measured); });
+  const at::Tensor values = at::linalg_eigvalsh(adapter::tensor_over(opened.context, square, {n, n}, device));
   const double limit = values.abs().max().item<double>() * static_cast<double>(n) * std::numeric_limits<double>::epsilon();
   return values.gt(limit).sum().item<std::int64_t>();
 }
@@ -43,7 +44,9 @@ void add_predictors(const session& opened, const calibration_state& state, plan&
     for (const consumer_site& site : opened.graph.sites) {
       const auto measured = state.sites.find(site.name);
       if (measured == state.sites.end() || !holds(site, static_cast<std::int32_t>(g))) continue;
-      made.groups[g].best_predicted = best_predicted_sync(opened.context, site, measured->second, mask, static_cast<std::int32_t>(g));
+      made.groups[g].best_predicted = adapter::with_cache_released(opened.net.place->device(), [&] {
+        return best_predicted_sync(opened.context, site, measured->second, mask, static_cast<std::int32_t>(g));
+      });
       break;
     }
   }
@@ -57,10 +60,12 @@ std::vector<std::string> scarcity_notes(const session& opened, const calibration
   if (part_of(state.options, "observe", "the state").value("pixel_weights", "uniform") != "uniform") return notes;  // weights are no counts
   for (const consumer_site& site : opened.graph.sites) {
     const auto found = state.sites.find(site.name);
-    if (found == state.sites.end() || found->second.weight >= static_cast<double>(found->second.channels)) continue;
+    if (found == state.sites.end()) continue;
+    const double pixels = weight_sync(found->second);
+    if (pixels >= static_cast<double>(found->second.channels)) continue;
     check_interrupt();
-    notes.push_back(text("the input of ", site.name, " was seen at ", found->second.weight, " pixels, fewer than its ",
-                         found->second.channels, " channels: covariance of rank ", rank_of(opened, found->second), ", regularised"));
+    notes.push_back(text("the input of ", site.name, " was seen at ", pixels, " pixels, fewer than its ", found->second.channels,
+                         " channels: covariance of rank ", rank_of(opened, found->second), ", regularised"));
   }
   return notes;
 }

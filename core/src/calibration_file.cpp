@@ -152,9 +152,9 @@ moments_state moments_of(state_reader& file, const std::string& name, const json
   moments_state state;
   state.channels = count_of(field.at("channels"));
   state.images = count_of(field.at("images"));
-  state.weight = field.at("weight").number();
-  if (!std::isfinite(state.weight) || state.weight < 0)
-    field.at("weight").fail(text("expected a finite weight >= 0, found ", state.weight));
+  state.host_weight = field.at("weight").number();
+  if (!std::isfinite(state.host_weight) || state.host_weight < 0)
+    field.at("weight").fail(text("expected a finite weight >= 0, found ", state.host_weight));
   state.mean = file.tensor(text("moments/", name, "/mean"), state.channels);
   state.scatter = file.tensor(text("moments/", name, "/scatter"), packed_size(state.channels));
   return state;

@@ -7,6 +7,8 @@
 #include <limits>
 #include <vector>
 
+#include "parts.hpp"
+
 namespace sirfp {
 namespace {
 
@@ -14,7 +16,7 @@ constexpr std::int64_t panel = 96;   // columns factorised before the rest is up
 constexpr std::int64_t block = 192;  // columns of one thread's task
 
 void for_blocks(executor* threads, std::int64_t begin, std::int64_t end, const std::function<void(std::int64_t, std::int64_t)>& body) {
-  const std::int64_t count = (end - begin + block - 1) / block;
+  const std::int64_t count = parts(end - begin, block);
   const auto one = [&](std::int64_t b) { body(begin + b * block, std::min(end, begin + (b + 1) * block)); };
   if (threads != nullptr && count > 1) return threads->parallel_for(count, one);
   for (std::int64_t b = 0; b < count; ++b) one(b);

@@ -9,9 +9,10 @@ beyond_fp32_error::beyond_fp32_error(std::int64_t image, std::int64_t channel)
                    ": sqrt(weight) x or x - mean leaves the range of fp32 (3.4e38), which only strict precision takes")),
       image_in_batch(image) {}
 
-void expect_sound_sync(const buffer& notes) {
-  if (notes.empty()) return;
-  const std::vector<double> words = notes.to_host_sync();
+void expect_sound_sync(const buffer& notes) { expect_sound(notes.to_host_sync()); }
+
+void expect_sound(std::span<const double> words) {
+  if (words.empty()) return;
   const auto code = std::bit_cast<std::int64_t>(words[device_notes::bad_feature]);
   if (code != device_notes::none) throw non_finite_error(device_notes::image_of(code), device_notes::index_of(code));
   const auto weight = std::bit_cast<std::int64_t>(words[device_notes::bad_weight]);

@@ -26,6 +26,7 @@ class host_memory_resource final : public memory_resource {
   }
   void deallocate(void* pointer, std::size_t) noexcept override { std::free(pointer); }
   void zero(void* pointer, std::size_t bytes) override { std::memset(pointer, 0, bytes); }
+  void copy(void* pointer, const void* from, std::size_t bytes) override { std::memcpy(pointer, from, bytes); }
   void copy_to_host(void* host, const void* pointer, std::size_t bytes) override { std::memcpy(host, pointer, bytes); }
   void copy_from_host(void* pointer, const void* host, std::size_t bytes) override { std::memcpy(pointer, host, bytes); }
 };
@@ -51,6 +52,13 @@ buffer::buffer(std::shared_ptr<memory_resource> memory, std::int64_t size) : buf
 
 buffer::~buffer() {
   if (data_ != nullptr) memory_->deallocate(data_, bytes_of(size_));
+}
+
+buffer buffer::copied_to(std::shared_ptr<memory_resource> memory) const {
+  if (!lies_with(*memory)) return from_host(std::move(memory), to_host_sync());
+  buffer made(std::move(memory), size_);
+  if (size_ != 0) made.memory_->copy(made.data_, data_, bytes_of(size_));
+  return made;
 }
 
 std::vector<double> buffer::to_host_sync() const {

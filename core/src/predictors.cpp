@@ -44,7 +44,7 @@ std::vector<predicted_channel> best_predicted_sync(const context& ctx, const con
                                                    const channel_mask& mask, std::int32_t group, std::size_t count, double lambda) {
   SIRFP_EXPECTS(measured.channels == static_cast<std::int64_t>(site.layout.size()), "moments of site ", site.name, ": ", measured.channels,
                 " channels, expected ", site.layout.size());
-  if (measured.scatter.space() != ctx.backend->space())
+  if (!measured.scatter.lies_with(*ctx.memory))
     return best_predicted_sync(ctx, site, copied_sync(ctx, measured), mask, group, count, lambda);
   std::vector<std::uint8_t> kept_position;
   std::vector<std::size_t> kept, removed;

@@ -82,7 +82,7 @@ void add_layer(const context& ctx, const op_list& network, const observed_layer&
                const ranking_options& options, const std::vector<std::size_t>& its_units, std::vector<open_unit>& units) {
   const layer_statistics statistics = statistics_of(layer, state, options);
   const similarity_state& seen = *statistics.redundancy;
-  const bool elsewhere = seen.matrix.space() != ctx.backend->space();
+  const bool elsewhere = !seen.matrix.lies_with(*ctx.memory);
   const similarity_state copy = elsewhere ? copied_sync(ctx, seen) : similarity_state();
   for (const std::size_t u : its_units) {
     const row_positions rows = positions_in(layer, units[u]);

@@ -9,6 +9,7 @@
 #include "compensation_kernels.hpp"
 #include "cuda_backend.hpp"
 #include "device_array.hpp"
+#include "entry/checks.hpp"
 #include "sirfp/expects.hpp"
 #include "weight_parts.hpp"
 
@@ -112,6 +113,9 @@ class cuda_prediction final : public resident_prediction {
 
   // Without a power of two: nothing is solved with them.
   std::vector<double> explained_sync(const moments_state& site) const override {
+    const std::int64_t inputs = at_.kept_count + at_.removed_count;
+    SIRFP_EXPECTS(site.channels == inputs, "moments of ", site.channels, " channels for a prediction of ", inputs);
+    entry::check_space("moments", site.scatter.space(), memory_space::cuda);
     const device::device_scope scope(device_);
     if (!arrays_->matrix) return std::vector<double>(static_cast<std::size_t>(at_.removed_count), 0.0);
     const double weight = weight_sync(site);
@@ -122,6 +126,7 @@ class cuda_prediction final : public resident_prediction {
   }
 
   std::vector<double> row_sync(std::int64_t removed) const override {
+    SIRFP_EXPECTS(removed >= 0 && removed < at_.removed_count, "row ", removed, " of a prediction of ", at_.removed_count, " channels");
     std::vector<double> row(static_cast<std::size_t>(at_.kept_count), 0.0);
     if (!arrays_->matrix) return row;
     const device::device_scope scope(device_);

@@ -1,6 +1,5 @@
-// Computes          of one site: Sigma_KK + r and Sigma_RK from its moments, m_R - matrix m_K, what the matrix explains of each variance;
-// of
-//                   a consumer's weight: W[:, R] as rows, the bias that goes with it, and W[:, K] += what was folded
+// Computes          of one site: Sigma_KK + r and Sigma_RK from its moments, m_R - matrix m_K, the share of each variance that the matrix
+//                   explains; of a consumer's weight: W[:, R] as rows, the bias that goes with it, and W[:, K] += what was folded
 // Tile              a warp a row, or a thread an element; the grid goes round
 // Shared/registers  none / docs/performance/registers.md
 // Traffic           every operand read once, every result written once; not in whole sectors where a packed triangle is read left of the

@@ -6,14 +6,13 @@
 #include <limits>
 
 #include "edge_score_tuning.hpp"
+#include "parts.hpp"
 #include "sirfp/expects.hpp"
 
 namespace sirfp {
 namespace {
 
 using namespace edge_score_tuning;
-
-constexpr std::int64_t parts(std::int64_t whole, std::int64_t part) { return whole / part + (whole % part != 0 ? 1 : 0); }
 
 }  // namespace
 

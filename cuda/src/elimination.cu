@@ -19,6 +19,7 @@
 #include "device/launch.cuh"
 #include "device/numbers.cuh"
 #include "device/shared.cuh"
+#include "device/triangle.cuh"
 #include "device/vectors.cuh"
 #include "device/warp.cuh"
 #include "elimination_job.hpp"
@@ -93,11 +94,8 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(scan_threads)
   auto* const tile = device::shared_array<std::uint64_t>();
   for (std::int64_t k = device::block_index(); k < tiles; k += device::grid_blocks()) {
     const int m = job_holding<&elimination_job::first_tile>(jobs, count, k);
-    const std::int64_t pair = k - jobs[m].first_tile;  // (i, j), i <= j, counted as i + j (j + 1) / 2
-    auto j = static_cast<std::int64_t>((sqrt(8.0 * static_cast<double>(pair) + 1) - 1) / 2);
-    if (j * (j + 1) / 2 > pair) --j;
-    if ((j + 1) * (j + 2) / 2 <= pair) ++j;
-    scan_tile(jobs[m], pair - j * (j + 1) / 2, j, tile, findings[m]);
+    const auto [j, i] = device::triangle_place_of(k - jobs[m].first_tile);
+    scan_tile(jobs[m], i, j, tile, findings[m]);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "elimination_tuning.hpp"
+#include "parts.hpp"
 #include "sirfp/expects.hpp"
 
 namespace sirfp {
@@ -11,10 +12,8 @@ namespace {
 
 using namespace elimination_tuning;
 
-constexpr std::int64_t rounded_up(std::int64_t value, std::int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
-
 std::int64_t tile_pairs(std::int64_t channels) {
-  const std::int64_t side = rounded_up(channels, scan_side) / scan_side;
+  const std::int64_t side = parts(channels, scan_side);
   return side * (side + 1) / 2;
 }
 
@@ -45,14 +44,13 @@ elimination_plan plan_elimination(std::span<const std::int64_t> channels, const 
   lay_out(plan);
 
   const std::int64_t largest = plan.slots.empty() ? 1 : plan.slots.front().channels;
-  const std::int64_t loads = rounded_up(largest, degrees_abreast) / degrees_abreast;
+  const std::int64_t loads = parts(largest, degrees_abreast);
   while (plan.rounds < most_rounds && plan.rounds * most_threads < loads) plan.rounds *= 2;
   const int threads = static_cast<int>(std::min<std::int64_t>(most_threads, rounded_up(loads, 32)));
   const std::int64_t device_blocks = std::int64_t{facts.multiprocessors} * blocks_per_multiprocessor;
   const std::int64_t rows_per_block = quantise_threads / 32;
   plan.scan = {"elimination_scan", std::min(plan.tiles, device_blocks), scan_threads, std::size_t{scan_side} * (scan_side + 1) * 8};
-  plan.quantise = {"elimination_quantise", std::min(rounded_up(plan.rows, rows_per_block) / rows_per_block, device_blocks),
-                   quantise_threads};
+  plan.quantise = {"elimination_quantise", std::min(parts(plan.rows, rows_per_block), device_blocks), quantise_threads};
   const std::int64_t resident = std::int64_t{facts.multiprocessors} * std::max(1, facts.threads_per_multiprocessor / threads / 2);
   constexpr std::size_t slot_bytes = 2 * 32 * 8;  // two of each warp, and the matrix that the block took
   plan.eliminate = {"eliminate", std::min(static_cast<std::int64_t>(plan.slots.size()), resident), threads, slot_bytes + 8};

@@ -5,14 +5,13 @@
 
 #include "gram_plan.hpp"
 #include "gram_tuning.hpp"
+#include "parts.hpp"
 #include "sirfp/expects.hpp"
 
 namespace sirfp {
 namespace {
 
 using namespace gram_tuning;
-
-constexpr std::int64_t parts(std::int64_t value, std::int64_t size) { return (value + size - 1) / size; }
 
 feature_view flattened(feature_view features) {
   const bool one_column = features.width == 1;

@@ -15,6 +15,7 @@
 #include "device/launch.cuh"
 #include "device/numbers.cuh"
 #include "device/shared.cuh"
+#include "device/triangle.cuh"
 #include "device/warp.cuh"
 #include "gram_passes.hpp"
 #include "gram_tuning.hpp"
@@ -126,11 +127,9 @@ SIRFP_KERNEL SIRFP_LAUNCH_BOUNDS(finish_threads) gram_finish_kernel(SIRFP_GRID_C
   const std::int64_t size = std::int64_t{r.side} * r.side;
   const std::int64_t entry = block * entries + lane;
   const std::int64_t tile = entry / size;
-  auto tile_row = static_cast<std::int64_t>((sqrt(8.0 * static_cast<double>(tile) + 1) - 1) / 2);
-  if (tile_row * (tile_row + 1) / 2 > tile) --tile_row;
-  if ((tile_row + 1) * (tile_row + 2) / 2 <= tile) ++tile_row;
+  const auto [tile_row, tile_column] = device::triangle_place_of(tile);
   const std::int64_t i = tile_row * r.side + entry % size / r.side;
-  const std::int64_t j = (tile - tile_row * (tile_row + 1) / 2) * r.side + entry % r.side;
+  const std::int64_t j = tile_column * r.side + entry % r.side;
   const bool wanted = i < r.channels && j <= i;
   double* const to = wanted && group == 0 ? r.matrix + (i * (i + 1) / 2 + j) : nullptr;
   double sum = to == nullptr || r.joins ? 0 : *to;

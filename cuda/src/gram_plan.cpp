@@ -4,14 +4,13 @@
 #include <limits>
 
 #include "gram_tuning.hpp"
+#include "parts.hpp"
 #include "sirfp/expects.hpp"
 
 namespace sirfp {
 namespace {
 
 using namespace gram_tuning;
-
-constexpr std::int64_t parts(std::int64_t value, std::int64_t size) { return value / size + (value % size != 0 ? 1 : 0); }
 
 // Queue and barriers, then stages of rows and columns from a multiple of 1 KiB on (gram_wgmma.cu).
 constexpr std::size_t wgmma_bytes = 1024 + std::size_t{wgmma_stages} * 2 * large_side * native_pixels * 2 + 1024;

@@ -7,6 +7,7 @@
 #include "device/atomics.cuh"
 #include "device/barriers.cuh"
 #include "device/shared.cuh"
+#include "device/triangle.cuh"
 #include "feature_reader.cuh"
 #include "gram_sites.hpp"
 
@@ -53,10 +54,7 @@ SIRFP_DEVICE gram_unit unit_at(const gram_task<Element>& task, std::int32_t inde
   const std::int32_t end = task.range_pixels < task.pixels - first ? first + task.range_pixels : task.pixels;
   if (only_tile) return {index, part / task.ranges, range, first, end, 0, 0, true};
   const std::int32_t tile = index % task.tiles;
-  auto row = static_cast<std::int32_t>((sqrtf(8.0F * static_cast<float>(tile) + 1) - 1) / 2);
-  while (row * (row + 1) / 2 > tile) --row;
-  while ((row + 1) * (row + 2) / 2 <= tile) ++row;
-  const std::int32_t column = tile - row * (row + 1) / 2;
+  const auto [row, column] = device::triangle_place_of(tile);
   return {index, part / task.ranges, range, first, end, row * Side, column * Side, row == column};
 }
 

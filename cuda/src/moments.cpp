@@ -24,7 +24,7 @@ void cuda_backend::add_moments(const context& ctx, std::span<const moments_readi
                .notes = state.notes.data(),
                .images_before = state.images,
                .joins = true,
-               .host_weight = state.weight}};
+               .host_weight = state.host_weight}};
     }
     void add_alone(const moments_reading& reading) const {
       add_batch(ctx, reading, [&](moments_state& batch) {

@@ -5,6 +5,7 @@
 
 #include "device/barriers.cuh"
 #include "device/shared.cuh"
+#include "device/triangle.cuh"
 #include "schur_job.hpp"
 #include "schur_tuning.hpp"
 
@@ -74,11 +75,9 @@ SIRFP_DEVICE void subtract_sums(const schur_sums& sums, double* matrix, std::int
 
 // Tile `tile` of the lower triangle, counted row by row, of P or of M. The whole block.
 SIRFP_DEVICE void flush_tile(const schur_site_job& site, std::int32_t filled, std::int32_t tile, bool of_metric, double* stage) {
-  auto tile_row = static_cast<std::int32_t>((sqrtf(8.0F * static_cast<float>(tile) + 1) - 1) / 2);
-  while (tile_row * (tile_row + 1) / 2 > tile) --tile_row;
-  while ((tile_row + 1) * (tile_row + 2) / 2 <= tile) ++tile_row;
+  const auto [tile_row, tile_column] = device::triangle_place_of(tile);
   const std::int32_t row = tile_row * schur_tuning::tile_side;
-  const std::int32_t column = (tile - tile_row * (tile_row + 1) / 2) * schur_tuning::tile_side;
+  const std::int32_t column = tile_column * schur_tuning::tile_side;
   schur_sums sums{};
   if (of_metric) {
     add_products(sums, site.p, site.v, site.rows, filled, row, column, stage);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "device/dense_solver.hpp"
+#include "parts.hpp"
 #include "schur_tuning.hpp"
 #include "sirfp/expects.hpp"
 
@@ -10,8 +11,6 @@ namespace sirfp {
 namespace {
 
 using namespace schur_tuning;
-
-constexpr std::int64_t parts(std::int64_t value, std::int64_t size) { return (value + size - 1) / size; }
 
 // Gives out pieces of the working memory, one behind the other on lines of 256 bytes.
 class reservation {

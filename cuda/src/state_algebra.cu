@@ -92,7 +92,7 @@ void cuda_backend::merge_moments(const context& ctx, moments_state& into, const 
   const device::device_scope scope(device_);
   const auto view = [](const moments_state& state) {
     const auto writable = [](const buffer& values) { return const_cast<double*>(values.data()); };  // `from` is only read
-    return moments_view{writable(state.mean), writable(state.scatter), writable(state.notes), state.weight};
+    return moments_view{writable(state.mean), writable(state.scatter), writable(state.notes), state.host_weight};
   };
   const std::int64_t threads = into.channels * device::warp_size;
   device::launch(plan_elementwise("merge_scatter", threads, facts_), ctx.stream, merge_scatter_kernel, view(into), view(from),

@@ -56,7 +56,7 @@ void expect_same(const calibration_state& a, const calibration_state& b) {
   }
   for (const auto& [name, s] : a.edges) EXPECT_EQ(s.sum.to_host_sync(), b.edges.at(name).sum.to_host_sync());
   for (const auto& [name, s] : a.sites) {
-    EXPECT_EQ(s.weight, b.sites.at(name).weight);
+    EXPECT_EQ(s.host_weight, b.sites.at(name).host_weight);
     EXPECT_EQ(s.mean.to_host_sync(), b.sites.at(name).mean.to_host_sync());
     EXPECT_EQ(s.scatter.to_host_sync(), b.sites.at(name).scatter.to_host_sync());
   }
@@ -71,7 +71,7 @@ class calibration : public testing::Test {
 TEST_F(calibration, save_and_load_bit_for_bit) {
   calibration_state state = state_of(ctx, {1, 2, 3});
   state.pending = {"image4.png", "image\xc3\xa9.png"};
-  state.sites["head"].weight = 0.1 + 0.2;  // not a short decimal
+  state.sites["head"].host_weight = 0.1 + 0.2;  // not a short decimal
   save_state(folder / "s", state);
   expect_same(load_state(ctx, folder / "s"), state);
   save_state(folder / "again", load_state(ctx, folder / "s"));

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 
@@ -17,6 +18,7 @@ namespace {
 class counting_memory final : public memory_resource {
  public:
   std::int64_t total_bytes() const override { return host_memory()->total_bytes(); }
+  bool same_place(const memory_resource& other) const noexcept override { return &other == this; }
   memory_space space() const noexcept override { return memory_space::host; }
   void* allocate(std::size_t bytes) override {
     held += static_cast<std::int64_t>(bytes);
@@ -30,9 +32,14 @@ class counting_memory final : public memory_resource {
     if (lost) throw failure("the device is lost");
     host_memory()->zero(pointer, bytes);
   }
-  void copy_to_host(void* host, const void* pointer, std::size_t bytes) override { host_memory()->copy_to_host(host, pointer, bytes); }
+  void copy(void* pointer, const void* from, std::size_t bytes) override { host_memory()->copy(pointer, from, bytes); }
+  void copy_to_host(void* host, const void* pointer, std::size_t bytes) override {
+    ++copies_to_host;
+    host_memory()->copy_to_host(host, pointer, bytes);
+  }
   void copy_from_host(void* pointer, const void* host, std::size_t bytes) override { host_memory()->copy_from_host(pointer, host, bytes); }
   std::int64_t held = 0;
+  int copies_to_host = 0;
   bool lost = false;
 };
 
@@ -50,6 +57,23 @@ TEST(memory, buffers_start_at_zero_and_are_aligned) {
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(made.data()) % 64, 0U);
     EXPECT_EQ(made.to_host_sync(), std::vector<double>(static_cast<std::size_t>(size)));
   }
+}
+
+// What lies in another place, as another device's does, goes through the host.
+TEST(memory, copies) {
+  const std::vector<double> values{1, -0.0, 3.5};
+  const auto here = std::make_shared<counting_memory>(), there = std::make_shared<counting_memory>();
+  const buffer original = buffer::from_host(here, values);
+  EXPECT_TRUE(original.lies_with(*here));
+  EXPECT_FALSE(original.lies_with(*there));
+  EXPECT_EQ(original.copied_to(here).to_host_sync(), values);
+  EXPECT_EQ(here->copies_to_host, 1) << "the test's own";
+  const buffer moved = original.copied_to(there);
+  EXPECT_EQ(here->copies_to_host, 2);
+  EXPECT_TRUE(moved.lies_with(*there));
+  EXPECT_EQ(moved.to_host_sync(), values);
+  EXPECT_TRUE(std::signbit(original.copied_to(here).to_host_sync()[1])) << "bit for bit";
+  EXPECT_TRUE(buffer().copied_to(there).empty());
 }
 
 TEST(memory, values_come_back) {

@@ -118,7 +118,7 @@ TEST(moments, a_copied_state_goes_on) {
     moments_state whole = accumulated(backend.ctx, data[0]);
     moments_state resumed = copied_sync(backend.ctx, copied_sync(reference_context(), whole));
     moments_state beside = copied_sync(backend.ctx, whole);
-    EXPECT_GT(resumed.weight, 0);
+    EXPECT_GT(resumed.host_weight, 0);
     for (moments_state* const state : {&whole, &resumed, &beside}) add(backend.ctx, data[1], *state);
     for (moments_state* const state : {&resumed, &beside}) {
       EXPECT_EQ(bits_of(*state), bits_of(whole)) << backend.name;

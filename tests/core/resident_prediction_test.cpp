@@ -9,6 +9,8 @@
 #include "sirfp/expects.hpp"
 #include "support/backends.hpp"
 #include "support/error_text.hpp"
+#include "support/feature_cases.hpp"
+#include "support/placed_features.hpp"
 #include "support/samples.hpp"
 
 namespace sirfp::test {
@@ -70,28 +72,70 @@ TEST(resident_prediction, equals_the_host_s) {
     }
 }
 
-TEST(resident_prediction, rows_and_what_they_explain_equal_the_host_s) {
-  const moments site = moments_of(mixed_samples(3, 40, 40, 120));
-  const std::vector<std::uint8_t> kept = kept_at_random(3, 40);
-  for (const named_context& backend : all_backends())
-    for (const compensation how : {compensation::least_squares, compensation::constant}) {
-      const site_prediction wanted = predict_removed(site, kept, how);
-      const moments_state measured = state_of(backend.ctx, site);
-      const auto prediction = predicted(backend.ctx, measured, kept, how);
-      const std::vector<double> explained = prediction->explained_sync(measured);
-      ASSERT_EQ(explained.size(), wanted.removed.size());
-      for (std::size_t r = 0; r < wanted.removed.size(); ++r) {
-        const std::vector<double> row = prediction->row_sync(static_cast<std::int64_t>(r));
-        ASSERT_EQ(row.size(), wanted.kept.size());
-        double sum = 0;
-        for (std::size_t k = 0; k < row.size(); ++k) {
-          const double weight = wanted.matrix[r * row.size() + k];
-          EXPECT_NEAR(row[k], weight, rounding * (1 + std::fabs(weight))) << backend.name;
-          sum += weight * site.covariance[static_cast<std::size_t>(packed_index(wanted.removed[r], wanted.kept[k]))];
-        }
-        EXPECT_NEAR(explained[r], sum, rounding * (1 + std::fabs(sum))) << backend.name;
-      }
+void expect_the_host_s_rows(const context& ctx, const moments_state& measured, const std::vector<std::uint8_t>& kept, compensation how) {
+  const moments site = moments_sync(measured);
+  const site_prediction wanted = predict_removed(site, kept, how);
+  const auto prediction = predicted(ctx, measured, kept, how);
+  const std::vector<double> explained = prediction->explained_sync(measured);
+  ASSERT_EQ(explained.size(), wanted.removed.size());
+  for (std::size_t r = 0; r < wanted.removed.size(); ++r) {
+    const std::vector<double> row = prediction->row_sync(static_cast<std::int64_t>(r));
+    ASSERT_EQ(row.size(), wanted.kept.size());
+    double sum = 0;
+    for (std::size_t k = 0; k < row.size(); ++k) {
+      const double weight = wanted.matrix[r * row.size() + k];
+      ASSERT_NEAR(row[k], weight, rounding * (1 + std::fabs(weight)));
+      sum += weight * site.covariance[static_cast<std::size_t>(packed_index(wanted.removed[r], wanted.kept[k]))];
     }
+    ASSERT_NEAR(explained[r], sum, rounding * (1 + std::fabs(sum)));
+  }
+}
+
+// Around a warp's width, and with nothing on one side.
+TEST(resident_prediction, rows_and_what_they_explain_equal_the_host_s) {
+  const moments site = moments_of(mixed_samples(3, 70, 70, 210));
+  moments still = site;
+  still.covariance.assign(still.covariance.size(), 0.0);
+  for (const named_context& backend : all_backends())
+    for (const std::size_t count : {0, 1, 31, 32, 33, 64, 70})
+      for (const compensation how : {compensation::least_squares, compensation::constant})
+        for (const moments& of : {site, still}) {
+          SCOPED_TRACE(text(backend.name, ", ", count, " kept"));
+          std::vector<std::uint8_t> kept(70, 0);
+          for (std::size_t c = 0; c < count; ++c) kept[c * 3 % 70] = 1;
+          expect_the_host_s_rows(backend.ctx, state_of(backend.ctx, of), kept, how);
+          if (HasFatalFailure()) return;
+        }
+}
+
+// A device has the weight in its notes.
+TEST(resident_prediction, of_maps_that_the_backend_has_counted) {
+  const feature_data data(feature_case{{2, 40, 9, 8}, dtype::f32, layout::nchw, weighting::random});
+  for (const named_context& backend : all_backends()) {
+    SCOPED_TRACE(backend.name);
+    const placed_features placed(backend.ctx, data);
+    moments_state measured;
+    accumulate_moments(backend.ctx, placed.view(), placed.weights(), measured);
+    expect_the_host_s_rows(backend.ctx, measured, kept_at_random(3, 40), compensation::least_squares);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(resident_prediction, refuses_other_moments_and_rows_that_are_not_there) {
+  const std::vector<std::uint8_t> kept = {1, 0, 1};
+  for (const named_context& backend : all_backends()) {
+    const moments_state good = state_of(backend.ctx, moments_of(mixed_samples(1, 3, 3, 20)));
+    const moments_state wide = state_of(backend.ctx, moments_of(mixed_samples(1, 4, 4, 20)));
+    const auto prediction = predicted(backend.ctx, good, kept, compensation::least_squares);
+    SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { prediction->explained_sync(wide); }),
+                     "moments of 4 channels for a prediction of 3");
+    for (const std::int64_t row : {-1, 1})
+      SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { prediction->row_sync(row); }),
+                       text("row ", row, " of a prediction of 1 channels"));
+    if (backend.ctx.backend->space() == memory_space::host) continue;
+    const moments_state on_host = copied_sync(reference_context(), good);
+    SIRFP_EXPECT_HAS(error_text<invalid_argument>([&] { prediction->explained_sync(on_host); }), "moments in host memory");
+  }
 }
 
 TEST(resident_prediction, all_or_none_is_kept_or_nothing_varies) {

@@ -40,6 +40,10 @@ void zero(void* pointer, std::size_t bytes, void*) {
   emulator::expect_alive("cudaMemsetAsync");
   std::memset(pointer, 0, bytes);
 }
+void copy(void* pointer, const void* from, std::size_t bytes, void*) {
+  emulator::expect_alive("cudaMemcpyAsync");
+  std::memcpy(pointer, from, bytes);
+}
 void copy_to_device(void* pointer, const void* host, std::size_t bytes, void*) {
   emulator::expect_alive("cudaMemcpyAsync");
   std::memcpy(pointer, host, bytes);

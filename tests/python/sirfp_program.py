@@ -12,17 +12,17 @@ BUILD = pathlib.Path(os.environ.get("SIRFP_BUILD", ROOT / "build"))
 PROGRAM = os.environ.get("SIRFP_PROGRAM", str(ROOT / "build" / "sirfp"))
 
 
-def command(*arguments) -> list[str]:
-    return [PROGRAM, *map(str, arguments)]
+def command(*arguments, program=PROGRAM) -> list[str]:
+    return [str(program), *map(str, arguments)]
 
 
-def run(*arguments, **more) -> subprocess.CompletedProcess:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=600, **more)
+def run(*arguments, program=PROGRAM, **more) -> subprocess.CompletedProcess:
+    return subprocess.run(command(*arguments, program=program), capture_output=True, text=True, timeout=600, **more)
 
 
-def good(*arguments) -> dict:
+def good(*arguments, program=PROGRAM) -> dict:
     """The JSON answer of a command that must succeed."""
-    done = run(*arguments, "--json", "--quiet")
+    done = run(*arguments, "--json", "--quiet", program=program)
     assert done.returncode == 0, f"{done.args}\n{done.stderr}"
     assert done.stderr == "", "--quiet leaves stderr empty"
     return json.loads(done.stdout)

@@ -47,22 +47,8 @@ def test_constant_images(net, tmp_path, colour):
     assert math.isfinite(result["output_error"]["measured"])
 
 
-class PooledBranch(tiny_networks.Tiny):
-    """A branch that sees one pixel an image, as ASPP has it."""
-
-    def __init__(self):
-        super().__init__()
-        self.pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), tiny_networks.convolution(20, 16, k=1))
-        self.last = nn.Conv2d(36, tiny_networks.CLASSES, 1)
-
-    def forward(self, x):
-        stem = self.stem(x)
-        fused = self.fuse(torch.cat([self.left(stem) + self.right(stem), stem], 1))
-        return self.last(torch.cat([fused, self.pooled(fused).expand(-1, -1, *fused.shape[-2:])], 1))
-
-
 def test_fewer_pixels_than_channels_is_said_with_the_rank(tmp_path):
-    path = tiny_networks.write(tiny_networks.randomise(PooledBranch(), 0), tmp_path / "net.pt")
+    path = tiny_networks.write(tiny_networks.randomise(tiny_networks.PooledBranch(), 0), tmp_path / "net.pt")
     result = prune(path, photos.folder(tmp_path / "images", 4), tmp_path / "slim.pt")
     expected = "the input of pooled.1.0 was seen at 4 pixels, fewer than its 20 channels: covariance of rank 3, regularised"
     assert expected in result["notes"]

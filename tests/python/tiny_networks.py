@@ -28,6 +28,20 @@ class Tiny(nn.Module):
         return F.interpolate(self.head(self.fuse(both)), size=x.shape[-2:], mode="bilinear")
 
 
+class PooledBranch(Tiny):
+    """A branch that sees one pixel an image, as ASPP has it."""
+
+    def __init__(self):
+        super().__init__()
+        self.pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), convolution(20, 16, k=1))
+        self.last = nn.Conv2d(36, CLASSES, 1)
+
+    def forward(self, x):
+        stem = self.stem(x)
+        fused = self.fuse(torch.cat([self.left(stem) + self.right(stem), stem], 1))
+        return self.last(torch.cat([fused, self.pooled(fused).expand(-1, -1, *fused.shape[-2:])], 1))
+
+
 class Identity(nn.Module):
     """Its only prunable tensor is the image itself, so what is observed there is what the program made of the file."""
 

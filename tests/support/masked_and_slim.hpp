@@ -49,7 +49,7 @@ inline std::map<std::string, moments_state> random_moments(const channel_graph& 
     moments_state& state = sites[site.name];
     state.channels = n;
     state.images = 1;
-    state.weight = static_cast<double>(n);
+    state.host_weight = static_cast<double>(n);
     state.mean = buffer::from_host(host_memory(), mean);
     state.scatter = buffer::from_host(host_memory(), packed);
   }

@@ -36,7 +36,7 @@ inline moments_state state_of(const at::Tensor& values) {  // [samples, channels
   moments_state state;
   state.channels = n;
   state.images = 1;
-  state.weight = static_cast<double>(values.size(0));
+  state.host_weight = static_cast<double>(values.size(0));
   state.mean = buffer::from_host(host_memory(), std::vector<double>(dense.data_ptr<double>(), dense.data_ptr<double>() + n));
   state.scatter = buffer::from_host(host_memory(), packed);
   return state;

@@ -369,6 +369,32 @@ TEST(observe_device, weights_of_bf16_passes_are_fp32) {
 }
 
 // What planning starts from, and the sweep: the kernels' states through the rest of the adapter.
+// A promised number of images decides whether there are pixels enough for a reader's taps, by a weight that is in a device's notes.
+TEST(observe_device, taps_are_fitted_as_on_the_cpu) {
+  at::set_num_threads(1);
+  script_network net(1);
+  redundant_producer(net, "a");
+  net.conv("head", {.in = 8, .out = 3, .kernel = 3, .bias = false});
+  const at::Tensor images = script_network(9).normal({2, 3, 24, 24});
+  const joint_network all(net.build("  return self.head.forward(self.a.forward(x))\n"), images);
+  const context device = cuda_context(0, nullptr, make_thread_pool(1));
+  const channel_mask mask = mask_without(all.graph, "a", redundant);
+  const auto refitted = [&](const context& ctx, bool by_taps) {
+    const adapter::refit_options options{.lambda = 1e-3, .by_taps = by_taps, .images = 2};
+    return adapter::refit(ctx, all.net, all.captured, all.graph, mask, adapter::in_turn({images.clone()}), options)
+        .tensors.at("head.weight")
+        .clone();
+  };
+  const at::Tensor wanted = refitted(reference_context(), true), without = refitted(reference_context(), false);
+  at::Tensor found;
+  {
+    const emulated_tensors on_device;
+    found = refitted(device, true);
+  }
+  EXPECT_GT(adapter::relative_difference(without, wanted, wanted), 1e-3) << "they are told apart";
+  EXPECT_LE(adapter::relative_difference(found, wanted, wanted), 1e-5);
+}
+
 TEST(observe_device, joint_sites_and_refit_are_those_of_the_cpu) {
   at::set_num_threads(1);
   const auto build = [] {

@@ -44,7 +44,7 @@ TEST(observe, layers_and_sites_hold_what_their_maps_give) {
       std::find_if(all.graph.sites.begin(), all.graph.sites.end(), [](const auto& one) { return one.consumers.size() == 2; });
   ASSERT_NE(reads_a, all.graph.sites.end());
   EXPECT_EQ(state.sites.at(reads_a->name).images, 3);
-  EXPECT_EQ(state.sites.at(reads_a->name).weight, site.weight);
+  EXPECT_EQ(state.sites.at(reads_a->name).host_weight, site.host_weight);
   EXPECT_EQ(state.sites.at(reads_a->name).scatter.to_host_sync(), site.scatter.to_host_sync());
 }
 

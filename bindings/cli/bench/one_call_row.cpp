@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <deque>
-#include <optional>
+#include <utility>
 
 #include "hook.hpp"
 #include "noise_map.hpp"
@@ -31,21 +31,24 @@ bench_row one_call_row(const std::string& operation, const std::vector<layer_sha
   std::deque<State> states;
   std::vector<noise_map> maps;  // each in memory of its own, as a network's are
   std::vector<Reading> readings;
-  std::vector<std::function<double()>> errors;  // one for each kind
+  std::vector<std::pair<matrix_check, std::size_t>> checks;  // of each kind, and where its states end
   for (const map_kind& kind : distinct_maps(layers)) {
     const noise_map first(kind.shape, setting.type, watch.device());
+    const std::size_t begin = states.size();
     for (const std::string& layer : kind.layers) {
       row.layers.push_back(layer);
-      maps.push_back({first.axis, first.tensor.clone()});
+      maps.push_back(states.size() == begin ? first : noise_map(first.axis, first.tensor.clone()));
       readings.push_back({maps.back().view(), {}, &states.emplace_back()});
     }
-    errors.emplace_back([=, &state = states.back()] { return matrix_check(first, formula).worst_error(matrix_of(state)); });
+    checks.emplace_back(matrix_check(first, formula), states.size());
   }
   row.work = work_of(layers, setting.type);
   const auto call = [&] { accumulate(setting.ours, std::span<const Reading>(readings)); };
   call();
   double worst = 0;
-  for (const auto& error : errors) worst = std::max(worst, error());
+  std::size_t next = 0;
+  for (const auto& [check, end] : checks)
+    for (; next < end; ++next) worst = std::max(worst, check.worst_error(matrix_of(states[next])));
   row.contestants = {{"ours", race(watch, {call}, setting.most_seconds).front(), worst}};
   return row;
 }

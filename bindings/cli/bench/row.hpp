@@ -38,7 +38,7 @@ struct bench_setting {
 bench_row similarity_row(const map_kind& kind, const bench_setting& setting, stopwatch& watch);
 bench_row moments_row(const map_kind& kind, const bench_setting& setting, stopwatch& watch);
 // The maps of all layers in one call, as `observe` reads small ones; on a GPU they share launches. Memory for all of them is taken at once:
-// a quarter of the device's at most, or the network has no such row.
+// a quarter of the device's or the machine's at most, or the network has no such row.
 bool fits_one_call(const std::vector<layer_shape>& layers, const bench_setting& setting);
 bench_row similarity_in_one_call(const std::vector<layer_shape>& layers, const bench_setting& setting, stopwatch& watch);
 bench_row moments_in_one_call(const std::vector<layer_shape>& layers, const bench_setting& setting, stopwatch& watch);

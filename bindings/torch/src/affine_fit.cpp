@@ -8,9 +8,9 @@ namespace sirfp::adapter {
 
 affine_map fit_sync(const context& ctx, const moments_state& measured, const at::Tensor& start, double lambda) {
   const std::int64_t all = measured.channels, n = start.size(1), outputs = start.size(0);
-  const buffer square = covariance_sync(ctx, measured);
-  const at::Tensor covariance = tensor_over(square, {all, all}, start.device());
-  const at::Tensor mean = tensor_over(measured.mean, {all}, start.device());
+  const buffer square = with_cache_released(start.device(), [&] { return covariance_sync(ctx, measured); });
+  const at::Tensor covariance = tensor_over(ctx, square, {all, all}, start.device());
+  const at::Tensor mean = tensor_over(ctx, measured.mean, {all}, start.device());
   const at::Tensor zz = covariance.narrow(0, 0, n).narrow(1, 0, n);
   const at::Tensor yz = covariance.narrow(0, n, outputs).narrow(1, 0, n);
   const double scale = zz.diagonal().mean().item<double>();

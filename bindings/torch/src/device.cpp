@@ -3,8 +3,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
-#include <torch/version.h>
 
+#include "sirfp/backend.hpp"
 #include "sirfp/expects.hpp"
 
 namespace sirfp::adapter {
@@ -14,16 +14,6 @@ void* current_stream(c10::Device device) {
   if (device.is_cpu()) return nullptr;
   const c10::impl::VirtualGuardImpl guard(device.type());
   return device.index() < guard.deviceCount() ? guard.getStream(device).native_handle() : nullptr;
-}
-
-context context_on(c10::Device device, std::shared_ptr<executor> threads, bool exact) {
-  if (device.is_cpu()) return exact ? reference_context() : cpu_context(std::move(threads));
-  SIRFP_EXPECTS(device.is_cuda() && device.has_index(), "device ", device, ": expected cpu or cuda:N");
-  const std::string backend = device.str();
-  if (!has_backend("cuda")) return make_context(backend);  // which says how to get it
-  SIRFP_EXPECTS(c10::impl::hasDeviceGuardImpl(device.type()), "backend ", backend, ": this Torch (", TORCH_VERSION,
-                ") has no CUDA, expected one that was built with it");
-  return make_context(backend, std::move(threads), {.stream = current_stream(device), .exact = exact});
 }
 
 void wait_sync(c10::Device device) {
@@ -42,8 +32,16 @@ at::Tensor sent_to(c10::Device device, const at::Tensor& tensor) {
   return tensor.device() == device ? tensor : tensor.to(device, tensor.scalar_type(), /*non_blocking=*/true);
 }
 
-at::Tensor tensor_over(const buffer& values, at::IntArrayRef sizes, c10::Device device) {
-  return at::from_blob(const_cast<double*>(values.data()), sizes, at::TensorOptions(device).dtype(at::kDouble));
+void expect_torchs_stream(const context& ctx, c10::Device device, std::string_view what) {
+  SIRFP_EXPECTS(ctx.backend->space() == memory_space::host || ctx.stream == current_stream(device), what, " on ", device,
+                ": the context has another stream than Torch's current one there");
+}
+
+at::Tensor tensor_over(const context& ctx, const buffer& values, at::IntArrayRef sizes, c10::Device device) {
+  expect_torchs_stream(ctx, device, "an array");
+  SIRFP_EXPECTS(c10::multiply_integers(sizes) == values.size(), "tensor of ", sizes, " over ", values.size(), " values");
+  const at::TensorOptions options = at::TensorOptions(device).dtype(at::kDouble);
+  return at::for_blob(const_cast<double*>(values.data()), sizes).options(options).target_device(device).make_tensor();
 }
 
 at::Tensor placement::of(const at::Tensor& tensor) {

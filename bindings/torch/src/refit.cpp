@@ -189,7 +189,7 @@ class sweep {
         if (reader.block == 0)
           result_.notes.push_back(text(weight.name, " is not refitted: ", is_shared(reader) ? "several operators read it" : sink.problem));
         zero_positions(changed, reader, removed_positions(site.layout, mask_));
-      } else if (const moments_state* seen = window_sums(sums, reader, static_cast<std::int64_t>(kept.size()))) {
+      } else if (const moments_state* seen = window_sums_sync(sums, reader, static_cast<std::int64_t>(kept.size()))) {
         refit_window(reader, *seen, kept, changed);
       } else {
         refit_pixels(reader, *shared_map, kept, changed);
@@ -198,9 +198,9 @@ class sweep {
     }
   }
 
-  const moments_state* window_sums(site_sums& sums, const consumer& reader, std::int64_t kept) const {
+  const moments_state* window_sums_sync(site_sums& sums, const consumer& reader, std::int64_t kept) const {
     const auto window = sums.windows.find(&reader);
-    return window == sums.windows.end() ? nullptr : window->second.sums(ctx_, kept);
+    return window == sums.windows.end() ? nullptr : window->second.sums_sync(ctx_, kept);
   }
 
   // Fits are computed where the sums lie, weights change on the host.

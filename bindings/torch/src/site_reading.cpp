@@ -28,8 +28,7 @@ readable made_readable(at::Tensor tensor, std::int64_t axis) {
 
 feature_view view_for(const context& ctx, const at::Tensor& tensor, std::int64_t axis) {
   feature_view view = view_of(tensor, axis);
-  SIRFP_EXPECTS(ctx.backend->space() == memory_space::host || ctx.stream == current_stream(tensor.device()), "a feature map on ",
-                tensor.device(), ": the context has another stream than Torch's current one there, where the map is written");
+  expect_torchs_stream(ctx, tensor.device(), "a feature map");
   if (!tensor.is_cuda()) view.space = ctx.backend->space();  // whose word it is whether it reads there: an emulated GPU's is the host's
   return view;
 }

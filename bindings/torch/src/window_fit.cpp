@@ -74,10 +74,10 @@ void window_fit::add_waiting(const context& ctx) {
   waiting_bytes_ = 0;
 }
 
-const moments_state* window_fit::sums(const context& ctx, std::int64_t channels) {
+const moments_state* window_fit::sums_sync(const context& ctx, std::int64_t channels) {
   add_waiting(ctx);
   const auto unknowns = static_cast<double>(channels * window_.taps());
-  if (sums_.channels == 0 || (images_ > 0 && sums_.weight < static_cast<double>(least_pixels_per_unknown) * unknowns)) return nullptr;
+  if (sums_.channels == 0 || (images_ > 0 && weight_sync(sums_) < static_cast<double>(least_pixels_per_unknown) * unknowns)) return nullptr;
   return &sums_;
 }
 

@@ -36,8 +36,9 @@ class window_fit {
   bool soon() const noexcept { return soon_; }
 
   void add(const context& ctx, const sample& next);
-  // Moments of what is seen, followed by what is given; this fit's own. Null if there were too few pixels for `channels` kept ones.
-  const moments_state* sums(const context& ctx, std::int64_t channels);
+  // Moments of what is seen, followed by what is given; this fit's own. Null if there were too few pixels for `channels` kept ones. Waits
+  // for the device.
+  const moments_state* sums_sync(const context& ctx, std::int64_t channels);
 
  private:
   void add_waiting(const context& ctx);

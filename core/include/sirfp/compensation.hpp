@@ -31,11 +31,11 @@ site_prediction predict_removed(const moments& site, std::span<const std::uint8_
 std::vector<double> fold_prediction(const site_prediction& prediction, std::span<double> weight, std::int64_t outputs, std::int64_t inputs,
                                     std::int64_t taps);
 
-// The same where a backend computes: the moments are read where they lie, and on a device the matrix never leaves it.
+// The same where a backend computes: the moments are read where they lie, and on a device the matrix stays there.
 class resident_prediction {
  public:
   virtual ~resident_prediction() = default;
-  // All wait for the device.
+  // All wait for the device, and throw invalid_argument when shapes disagree.
   // fold_prediction of a weight on the host, whose inputs are the channels of the site.
   virtual std::vector<double> fold_sync(std::span<double> weight, std::int64_t outputs, std::int64_t taps) const = 0;
   // [removed]: the variance of each removed position that the kept ones explain, matrix row . Sigma_Kr, in moments of the same positions

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "sirfp/expects.hpp"
 #include "sirfp/memory.hpp"
@@ -39,5 +40,7 @@ class beyond_fp32_error : public failure {
 // Waits for the device; throws non_finite_error, invalid_argument (weights) or beyond_fp32_error where something bad was noted. Nothing to
 // do without notes.
 void expect_sound_sync(const buffer& notes);
+// Of words that have been copied to the host.
+void expect_sound(std::span<const double> words);
 
 }  // namespace sirfp

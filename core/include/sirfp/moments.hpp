@@ -10,12 +10,12 @@
 
 namespace sirfp {
 
-// weight = sum of pixel weights over all images; mean[c]; scatter = sum_p w (z - mean)(z - mean)^T, packed lower triangle.
+// weight_sync = sum of pixel weights over all images; mean[c]; scatter = sum_p w (z - mean)(z - mean)^T, packed lower triangle.
 // All sums are fp64 and centred, so a large mean costs no digits.
 struct moments_state {
   std::int64_t channels = 0;
   std::int64_t images = 0;
-  double weight = 0;  // without what a device has in its notes: weight_sync has all of it
+  double host_weight = 0;  // all of the weight on the host; on a device the part that is not in its notes
   buffer mean;
   buffer scatter;
   buffer notes = {};  // device_notes.hpp; empty on the host
@@ -35,7 +35,7 @@ void accumulate_moments(const context& ctx, std::span<const moments_reading> rea
 // Adds `other` (Chan's pairwise update); equal to having accumulated both (bit for bit when `other` is one batch).
 void merge(const context& ctx, moments_state& state, const moments_state& other);
 
-// A copy where `ctx` computes; waits. Throws what the notes say.
+// A copy where `ctx` computes. Waits for the state's notes, and for all of it where it lies elsewhere. Throws what the notes say.
 moments_state copied_sync(const context& ctx, const moments_state& state);
 
 struct moments {
@@ -50,9 +50,10 @@ double weight_sync(const moments_state& state);
 // On the host; waits for the device.
 moments moments_sync(const moments_state& state);
 
-// Parts of them without the whole matrix crossing to the host. Moments that lie elsewhere than `ctx` computes are copied there first.
-// Both wait for the device and throw what moments_sync throws.
-std::vector<double> variances_sync(const context& ctx, const moments_state& state);  // [C], on the host
-buffer covariance_sync(const context& ctx, const moments_state& state);              // [C x C], symmetric, where `ctx` computes
+// Parts of them without the whole matrix crossing to the host. Moments that lie elsewhere than `ctx` computes are copied there first. Both
+// throw what moments_sync throws, and out_of_memory.
+std::vector<double> variances_sync(const context& ctx, const moments_state& state);  // [C], on the host; waits for the device
+// [C x C], symmetric, where `ctx` computes and in the order of its stream; waits for the state's notes.
+buffer covariance_sync(const context& ctx, const moments_state& state);
 
 }  // namespace sirfp

@@ -24,8 +24,8 @@ struct predicted_channel {
 };
 
 // The removed channels of a group that the kept ones of a site predict best, best first, ties lowest index; at most `count`. A channel at
-// several positions counts at the first. One factorisation of the site's covariance, where `ctx` computes; C numbers a row and no matrix
-// cross to the host. Throws what predict_resident_sync throws.
+// several positions counts at the first. One factorisation of the site's covariance, where `ctx` computes; vectors and no matrix cross to
+// the host. Throws what predict_resident_sync throws.
 std::vector<predicted_channel> best_predicted_sync(const context& ctx, const consumer_site& site, const moments_state& measured,
                                                    const channel_mask& mask, std::int32_t group, std::size_t count = 3,
                                                    double lambda = 1e-3);

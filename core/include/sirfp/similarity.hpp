@@ -50,7 +50,8 @@ void accumulate_similarity(const context& ctx, std::span<const similarity_readin
 // Adds `other` to `state`; equal to having accumulated both (bit for bit when `other` is one batch). EMA states refuse.
 void merge(const context& ctx, similarity_state& state, const similarity_state& other);
 
-// The state where `ctx` computes. Waits for the device; throws invalid_argument, what its notes say, and out_of_memory.
+// The state where `ctx` computes. Waits for its notes, and for all of it where it lies elsewhere; throws invalid_argument, what its notes
+// say, and out_of_memory.
 similarity_state copied_sync(const context& ctx, const similarity_state& state);
 
 // The mean redundancy matrix, signed, packed, on the host (waits for the device). Throws invalid_argument on an empty state.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../parts.hpp"
 #include "cpu_backend.hpp"
 #include "edge_kernel.hpp"
 #include "finite.hpp"
@@ -39,7 +40,7 @@ running_spread panel_spread(const feature_view& features, simd_level level, std:
 }  // namespace
 
 void cpu_backend::batch_edge_score(const context& ctx, const feature_view& features, edge_state& batch) const {
-  const std::int64_t panels = (features.channels + lane_count - 1) / lane_count;
+  const std::int64_t panels = parts(features.channels, lane_count);
   std::vector<double> spreads(static_cast<std::size_t>(features.images * features.channels));
   ctx.threads->parallel_for(features.images * panels, [&](std::int64_t task) {
     const std::int64_t image = task / panels;

@@ -33,14 +33,14 @@ class moments_sink final : public gram_sink {
     find_means(totals);
     find_deviations(totals);
     // Chan's update of the batch by this image
-    const double total = batch_.weight + weight_;
+    const double total = batch_.host_weight + weight_;
     const double share = total > 0 ? weight_ / total : 0;
-    cross_ = batch_.weight * share;
+    cross_ = batch_.host_weight * share;
     for (std::size_t c = 0; c < step_.size(); ++c) {
       step_[c] = image_mean_[c] - batch_.mean.data()[c];
       batch_.mean.data()[c] += share * step_[c];
     }
-    batch_.weight = total;
+    batch_.host_weight = total;
     return true;
   }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "../cholesky.hpp"
+#include "../parts.hpp"
 #include "schur_tuning.hpp"
 
 namespace sirfp {
@@ -197,7 +198,7 @@ void schur_site_state::update_small(std::int64_t columns) {
 
 // Applies the panel to P and M, one product each a block of columns.
 void schur_site_state::flush(executor* threads) {
-  const std::int64_t blocks = (n_ + schur_block_columns - 1) / schur_block_columns;
+  const std::int64_t blocks = parts(n_, schur_block_columns);
   const auto update = [&](std::int64_t task) {
     const std::int64_t column = task * schur_block_columns;
     const std::int64_t width = std::min(schur_block_columns, n_ - column);

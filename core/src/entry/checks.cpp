@@ -89,11 +89,4 @@ void merge_notes(const context& ctx, buffer& into, const buffer& from, std::int6
   if (!from.empty()) ctx.backend->merge_notes(ctx, into, from, images_before);
 }
 
-buffer copied(const context& ctx, const buffer& values) {
-  if (values.empty() || values.space() != ctx.backend->space()) return buffer::from_host(ctx.memory, values.to_host_sync());
-  buffer made(ctx.memory, values.size());
-  ctx.backend->combine(ctx, made, 1, values, 1);
-  return made;
-}
-
 }  // namespace sirfp::entry

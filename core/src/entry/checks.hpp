@@ -26,8 +26,6 @@ void check_same_channels(std::string_view what, std::int64_t state, std::int64_t
 void prepare_notes(const context& ctx, buffer& notes);
 void merge_notes(const context& ctx, buffer& into, const buffer& from, std::int64_t images_before);
 void check_space(std::string_view what, memory_space state, memory_space backend);
-// A copy where `ctx` computes; waits if the values lie elsewhere.
-buffer copied(const context& ctx, const buffer& values);
 
 // The readings that have images, once all have passed; `check_state(state, channels)` is the caller's. Of an empty state that comes
 // several times the first reading says the width.

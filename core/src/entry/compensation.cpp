@@ -26,7 +26,7 @@ std::unique_ptr<const resident_prediction> predict_resident_sync(const context& 
   SIRFP_EXPECTS(!sites.empty(), "prediction of no site");
   SIRFP_EXPECTS(std::isfinite(lambda) && lambda >= 0, "lambda: ", lambda, ", expected a finite number, not negative");
   for (const moments_state* site : sites) check_site(*site, static_cast<std::int64_t>(kept_position.size()));
-  if (sites.size() == 1 && sites.front()->scatter.space() == ctx.backend->space())
+  if (sites.size() == 1 && sites.front()->scatter.lies_with(*ctx.memory))
     return ctx.backend->predict_sync(ctx, *sites.front(), kept_position, how, lambda);
   moments_state pooled = copied_sync(ctx, *sites.front());
   for (const moments_state* site : sites.subspan(1)) merge(ctx, pooled, copied_sync(ctx, *site));

@@ -18,9 +18,16 @@ void check_state(const context& ctx, const moments_state& state, std::int64_t ch
   entry::check_space("moments state", state.scatter.space(), ctx.backend->space());
 }
 
-void expect_measured_sync(const moments_state& state) {
+// Reads the notes once.
+double sound_weight_sync(const moments_state& state) {
+  const std::vector<double> notes = state.notes.to_host_sync();
+  expect_sound(notes);
+  return state.host_weight + (notes.empty() ? 0 : notes[device_notes::weight]);
+}
+
+double measured_weight_sync(const moments_state& state) {
   SIRFP_EXPECTS(state.channels > 0 && state.images > 0, "moments state without images");
-  expect_sound_sync(state.notes);
+  return sound_weight_sync(state);
 }
 
 void scale_down(std::vector<double>& scatter, double weight) {
@@ -51,37 +58,38 @@ void merge(const context& ctx, moments_state& state, const moments_state& other)
 }
 
 double weight_sync(const moments_state& state) {
-  return state.weight + (state.notes.empty() ? 0 : state.notes.to_host_sync()[device_notes::weight]);
+  return state.host_weight + (state.notes.empty() ? 0 : state.notes.to_host_sync()[device_notes::weight]);
 }
 
 // What a device has in its notes of the weight becomes the host's part; all else in them has been looked at.
 moments_state copied_sync(const context& ctx, const moments_state& state) {
-  expect_sound_sync(state.notes);
-  return {state.channels, state.images, weight_sync(state), entry::copied(ctx, state.mean), entry::copied(ctx, state.scatter)};
+  const double weight = sound_weight_sync(state);
+  return {state.channels, state.images, weight, state.mean.copied_to(ctx.memory), state.scatter.copied_to(ctx.memory)};
 }
 
 moments moments_sync(const moments_state& state) {
-  expect_measured_sync(state);
-  moments result{state.channels, weight_sync(state), state.mean.to_host_sync(), state.scatter.to_host_sync()};
+  moments result{state.channels, measured_weight_sync(state), state.mean.to_host_sync(), state.scatter.to_host_sync()};
   scale_down(result.covariance, result.weight);
   return result;
 }
 
 std::vector<double> variances_sync(const context& ctx, const moments_state& state) {
-  expect_measured_sync(state);
-  if (state.scatter.space() != ctx.backend->space()) return variances_sync(ctx, copied_sync(ctx, state));
+  const bool on_host = state.scatter.space() == memory_space::host;
+  if (on_host && ctx.backend->space() != memory_space::host) return variances_sync(reference_context(), state);  // no matrix is moved
+  const double weight = measured_weight_sync(state);
+  if (!state.scatter.lies_with(*ctx.memory)) return variances_sync(ctx, copied_sync(ctx, state));
   buffer diagonal(ctx.memory, state.channels);
   ctx.backend->scatter_diagonal(ctx, state, diagonal);
   std::vector<double> variances = diagonal.to_host_sync();
-  scale_down(variances, weight_sync(state));
+  scale_down(variances, weight);
   return variances;
 }
 
 buffer covariance_sync(const context& ctx, const moments_state& state) {
-  expect_measured_sync(state);
-  if (state.scatter.space() != ctx.backend->space()) return covariance_sync(ctx, copied_sync(ctx, state));
+  const double weight = measured_weight_sync(state);
+  if (!state.scatter.lies_with(*ctx.memory)) return covariance_sync(ctx, copied_sync(ctx, state));
   buffer square(ctx.memory, state.channels * state.channels);
-  ctx.backend->covariance(ctx, state, weight_sync(state), square);
+  ctx.backend->covariance(ctx, state, weight, square);
   return square;
 }
 

@@ -59,7 +59,7 @@ void merge(const context& ctx, similarity_state& state, const similarity_state& 
 
 similarity_state copied_sync(const context& ctx, const similarity_state& state) {
   expect_sound_sync(state.notes);
-  return {state.channels, state.images, state.mode, entry::copied(ctx, state.matrix)};
+  return {state.channels, state.images, state.mode, state.matrix.copied_to(ctx.memory)};
 }
 
 std::vector<double> mean_redundancy_sync(const similarity_state& state) {

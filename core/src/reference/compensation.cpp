@@ -1,6 +1,8 @@
 #include "sirfp/compensation.hpp"
 
+#include "../entry/checks.hpp"
 #include "reference_backend.hpp"
+#include "sirfp/expects.hpp"
 #include "sirfp/packed.hpp"
 
 namespace sirfp {
@@ -14,7 +16,10 @@ class host_prediction final : public resident_prediction {
     return fold_prediction(prediction_, weight, outputs, inputs_, taps);
   }
   std::vector<double> explained_sync(const moments_state& site) const override {
-    const double scale = site.weight > 0 ? 1 / site.weight : 0;
+    SIRFP_EXPECTS(site.channels == inputs_, "moments of ", site.channels, " channels for a prediction of ", inputs_);
+    entry::check_space("moments", site.scatter.space(), memory_space::host);
+    const double weight = weight_sync(site);
+    const double scale = weight > 0 ? 1 / weight : 0;
     std::vector<double> explained;
     for (std::size_t r = 0; r < prediction_.removed.size(); ++r) {
       const std::span<const double> row = row_of(static_cast<std::int64_t>(r));
@@ -26,6 +31,8 @@ class host_prediction final : public resident_prediction {
     return explained;
   }
   std::vector<double> row_sync(std::int64_t removed) const override {
+    const auto rows = static_cast<std::int64_t>(prediction_.removed.size());
+    SIRFP_EXPECTS(removed >= 0 && removed < rows, "row ", removed, " of a prediction of ", rows, " channels");
     const std::span<const double> row = row_of(removed);
     return {row.begin(), row.end()};
   }
@@ -41,6 +48,10 @@ class host_prediction final : public resident_prediction {
 };
 
 }  // namespace
+
+void reference_backend::scatter_diagonal(const context&, const moments_state& site, buffer& diagonal) const {
+  for (std::int64_t i = 0; i < site.channels; ++i) diagonal.data()[i] = site.scatter.data()[packed_index(i, i)];
+}
 
 std::unique_ptr<const resident_prediction> reference_backend::predict_sync(const context&, const moments_state& site,
                                                                            std::span<const std::uint8_t> kept_position, compensation how,

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "reference_backend.hpp"
-#include "sirfp/packed.hpp"
 
 namespace sirfp {
 namespace {
@@ -37,10 +36,6 @@ double trace_product(const std::vector<double>& gram, const double* covariance, 
 }
 
 }  // namespace
-
-void reference_backend::scatter_diagonal(const context&, const moments_state& site, buffer& diagonal) const {
-  for (std::int64_t i = 0; i < site.channels; ++i) diagonal.data()[i] = site.scatter.data()[packed_index(i, i)];
-}
 
 void reference_backend::covariance(const context&, const moments_state& site, double weight, buffer& square) const {
   const std::int64_t n = site.channels;

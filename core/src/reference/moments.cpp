@@ -22,7 +22,7 @@ void reference_backend::batch_moments(const context&, const feature_view& featur
   double* mean = batch.mean.data();
   double* scatter = batch.scatter.data();
   for (std::int64_t n = 0; n < features.images; ++n) {
-    for (std::int64_t p = 0; p < pixels; ++p) batch.weight += weight_of(weights, n, p);
+    for (std::int64_t p = 0; p < pixels; ++p) batch.host_weight += weight_of(weights, n, p);
     for (std::int64_t c = 0; c < features.channels; ++c) {
       double sum = 0;
       for (std::int64_t p = 0; p < pixels; ++p) sum += weight_of(weights, n, p) * element(features, n, c, p);
@@ -30,7 +30,7 @@ void reference_backend::batch_moments(const context&, const feature_view& featur
       mean[c] += sum;
     }
   }
-  for (std::int64_t c = 0; c < features.channels; ++c) mean[c] = batch.weight > 0 ? mean[c] / batch.weight : 0;
+  for (std::int64_t c = 0; c < features.channels; ++c) mean[c] = batch.host_weight > 0 ? mean[c] / batch.host_weight : 0;
   for (std::int64_t n = 0; n < features.images; ++n)
     for (std::int64_t i = 0; i < features.channels; ++i)
       for (std::int64_t j = 0; j <= i; ++j) {

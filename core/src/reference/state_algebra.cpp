@@ -11,9 +11,9 @@ void reference_backend::combine(const context&, buffer& into, double scale_into,
 }
 
 void reference_backend::merge_moments(const context&, moments_state& into, const moments_state& from) const {
-  const double total = into.weight + from.weight;
-  const double share = total > 0 ? from.weight / total : 0;  // of the part that is added
-  const double cross = into.weight * share;                  // n_a n_b / (n_a + n_b)
+  const double total = into.host_weight + from.host_weight;
+  const double share = total > 0 ? from.host_weight / total : 0;  // of the part that is added
+  const double cross = into.host_weight * share;                  // n_a n_b / (n_a + n_b)
   double* mean = into.mean.data();
   const double* other = from.mean.data();
   double* scatter = into.scatter.data();
@@ -21,7 +21,7 @@ void reference_backend::merge_moments(const context&, moments_state& into, const
   for (std::int64_t i = 0, at = 0; i < into.channels; ++i)
     for (std::int64_t j = 0; j <= i; ++j, ++at) scatter[at] += added[at] + cross * ((other[i] - mean[i]) * (other[j] - mean[j]));
   for (std::int64_t i = 0; i < into.channels; ++i) mean[i] += share * (other[i] - mean[i]);
-  into.weight = total;
+  into.host_weight = total;
   into.images += from.images;
 }
 

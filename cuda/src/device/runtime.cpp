@@ -96,6 +96,10 @@ void release(void* pointer, void* stream) noexcept { cudaFreeAsync(pointer, stre
 
 void zero(void* pointer, std::size_t bytes, void* stream) { SIRFP_CHECK_CUDA(cudaMemsetAsync(pointer, 0, bytes, stream_of(stream))); }
 
+void copy(void* pointer, const void* from, std::size_t bytes, void* stream) {
+  SIRFP_CHECK_CUDA(cudaMemcpyAsync(pointer, from, bytes, cudaMemcpyDeviceToDevice, stream_of(stream)));
+}
+
 void copy_to_device(void* pointer, const void* host, std::size_t bytes, void* stream) {
   SIRFP_CHECK_CUDA(cudaMemcpyAsync(pointer, host, bytes, cudaMemcpyHostToDevice, stream_of(stream)));
 }

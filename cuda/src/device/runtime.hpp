@@ -53,6 +53,7 @@ class out_of_memory : public sirfp::out_of_memory {
 void* allocate(std::size_t bytes, void* stream);
 void release(void* pointer, void* stream) noexcept;
 void zero(void* pointer, std::size_t bytes, void* stream);
+void copy(void* pointer, const void* from, std::size_t bytes, void* stream);  // on the device
 // From pageable host memory: the bytes are taken before it returns.
 void copy_to_device(void* pointer, const void* host, std::size_t bytes, void* stream);
 void copy_to_host_sync(void* host, const void* pointer, std::size_t bytes, void* stream);

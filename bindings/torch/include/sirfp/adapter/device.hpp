@@ -5,6 +5,7 @@
 #include <ATen/core/ivalue.h>
 
 #include <memory>
+#include <string_view>
 #include <unordered_map>
 
 #include "sirfp/context.hpp"
@@ -40,8 +41,12 @@ auto with_cache_released(c10::Device device, const Work& work) {
 // The tensor on the device, or itself where it lies there. The host does not wait, and may free its (pageable) tensor at once.
 at::Tensor sent_to(c10::Device device, const at::Tensor& tensor);
 
+// Throws invalid_argument unless the context's stream is Torch's current one there, `what` being the subject: either would read what the
+// other has not yet written.
+void expect_torchs_stream(const context& ctx, c10::Device device, std::string_view what);
+
 // A double tensor over an array of the engine's on that device, which has to outlive it.
-at::Tensor tensor_over(const buffer& values, at::IntArrayRef sizes, c10::Device device);
+at::Tensor tensor_over(const context& ctx, const buffer& values, at::IntArrayRef sizes, c10::Device device);
 
 // A device and a network's tensors there: each is copied once, when it is first asked for; what is written to it later is not seen. On the
 // network's own device everything is handed back as it is. Not for several threads at once.
