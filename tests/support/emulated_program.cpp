@@ -1,5 +1,5 @@
-// The `sirfp` program as with --device cuda, but on the emulated GPU: its contexts are the cuda backend's, and all of Torch's tensors lie in
-// the emulated device's memory. Slow; for networks of a few channels.
+// The `sirfp` program as with --device cuda, but on the emulated GPU: its contexts are the cuda backend's, and all of Torch's tensors lie
+// in the emulated device's memory. Slow; for networks of a few channels.
 #include "emulated_tensors.hpp"
 #include "sirfp/adapter/device.hpp"
 #include "sirfp/cuda_context.hpp"
