@@ -37,6 +37,8 @@ test: setup
 test-long: build
 	@SIRFP_LONG=1 $(STEP) "tests, long sweeps" ctest --test-dir build --output-on-failure
 	@SIRFP_LONG=1 $(STEP) "python tests, long sweeps" $(PYTHON) -m pytest -q tests/python
+	@SIRFP_PROGRAM=$(CURDIR)/build/sirfp_on_emulated_gpu $(STEP) "python tests, on the emulated GPU" $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal \
+	  $(foreach about,observe prune verify lossless hard_cases images bad_input,tests/python/test_cli_$(about).py)
 
 lint: setup
 	@$(STEP) format $(PYTHON) scripts/lint.py format
