@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -19,13 +20,15 @@ bool holds(const consumer_site& site, std::int32_t group) {
   return std::any_of(site.layout.begin(), site.layout.end(), [&](channel_ref c) { return c.group == group; });
 }
 
+// Sums of fp32 products leave rounding where there is nothing: a matrix of noise, whose eigenvalues grow with the root of n.
 std::int64_t rank_of(const session& opened, const moments_state& measured) {
   const std::int64_t n = measured.channels;
   const c10::Device device = opened.net.place->device();
   const buffer square = adapter::with_cache_released(device, [&] { return covariance_sync(opened.context, measured); });
-  const at::Tensor values = at::linalg_eigvalsh(adapter::tensor_over(opened.context, square, {n, n}, device));
-  const double limit = values.abs().max().item<double>() * static_cast<double>(n) * std::numeric_limits<double>::epsilon();
-  return values.gt(limit).sum().item<std::int64_t>();
+  const at::Tensor covariance = adapter::tensor_over(opened.context, square, {n, n}, device);
+  const double limit =
+      covariance.diagonal().mean().item<double>() * std::sqrt(static_cast<double>(n)) * std::numeric_limits<float>::epsilon();
+  return at::linalg_eigvalsh(covariance).gt(limit).sum().item<std::int64_t>();
 }
 
 std::string listed(const std::vector<std::int32_t>& channels) {

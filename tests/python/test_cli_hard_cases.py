@@ -1,6 +1,7 @@
 """What calibration has little to say about: few pixels, equal or constant images, consumers of zeros, tiny variances, several outputs."""
 
 import math
+import re
 import shutil
 
 import photos
@@ -52,6 +53,16 @@ def test_fewer_pixels_than_channels_is_said_with_the_rank(tmp_path):
     result = prune(path, photos.folder(tmp_path / "images", 4), tmp_path / "slim.pt")
     expected = "the input of pooled.1.0 was seen at 4 pixels, fewer than its 20 channels: covariance of rank 3, regularised"
     assert expected in result["notes"]
+
+
+# Rounding is no rank: P pixels about their mean span P - 1 directions.
+def test_rank_is_below_the_number_of_pixels(tmp_path):
+    path = tiny_networks.write(tiny_networks.randomise(tiny_networks.PooledBranch(), 0), tmp_path / "net.pt", (8, 8))
+    result = prune(path, photos.folder(tmp_path / "images", 2), tmp_path / "slim.pt", "--size", "8x8")
+    said = [re.search(r"at (\d+) pixels, fewer than its \d+ channels: covariance of rank (\d+)", note) for note in result["notes"]]
+    found = [tuple(map(int, one.groups())) for one in said if one]
+    assert (2, 1) in found and (32, 31) in found
+    assert all(rank < pixels for pixels, rank in found), "dead channels take some more"
 
 
 def test_consumer_with_zero_weights(tmp_path):
