@@ -115,5 +115,19 @@ TEST(copies_to_host, copies_stay_there) {
             most_bytes);
 }
 
+// Work of two streams has no order: what one has made is waited for and copied.
+TEST(copies_to_host, another_stream_gets_it_through_the_host) {
+  const measured_device all;
+  int other = 0;
+  const context beside = cuda_context(0, &other, make_thread_pool(1));
+  EXPECT_FALSE(all.site.scatter.lies_with(*beside.memory));
+  EXPECT_TRUE(all.site.scatter.lies_with(*cuda_context(0, nullptr, make_thread_pool(1)).memory)) << "the stream decides, not the context";
+  EXPECT_GT(copied_by([&] {
+              const buffer square = covariance_sync(beside, all.site);
+              EXPECT_TRUE(square.lies_with(*beside.memory));
+            }),
+            most_bytes);
+}
+
 }  // namespace
 }  // namespace sirfp::test

@@ -368,7 +368,6 @@ TEST(observe_device, weights_of_bf16_passes_are_fp32) {
                    layer.channels, name);
 }
 
-// What planning starts from, and the sweep: the kernels' states through the rest of the adapter.
 // A promised number of images decides whether there are pixels enough for a reader's taps, by a weight that is in a device's notes.
 TEST(observe_device, taps_are_fitted_as_on_the_cpu) {
   at::set_num_threads(1);
@@ -395,6 +394,7 @@ TEST(observe_device, taps_are_fitted_as_on_the_cpu) {
   EXPECT_LE(adapter::relative_difference(found, wanted, wanted), 1e-5);
 }
 
+// What planning starts from, and the sweep: the kernels' states through the rest of the adapter.
 TEST(observe_device, joint_sites_and_refit_are_those_of_the_cpu) {
   at::set_num_threads(1);
   const auto build = [] {

@@ -2,7 +2,7 @@
 #include <memory>
 
 #include "hook.hpp"
-#include "noise_map.hpp"
+#include "matrix_check.hpp"
 #include "row.hpp"
 
 namespace sirfp::cli {

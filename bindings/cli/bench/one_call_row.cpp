@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "hook.hpp"
-#include "noise_map.hpp"
+#include "matrix_check.hpp"
 #include "row.hpp"
 
 namespace sirfp::cli {

@@ -50,10 +50,11 @@ double weight_sync(const moments_state& state);
 // On the host; waits for the device.
 moments moments_sync(const moments_state& state);
 
-// Parts of them without the whole matrix crossing to the host. Moments that lie elsewhere than `ctx` computes are copied there first. Both
-// throw what moments_sync throws, and out_of_memory.
+// Parts of them without the whole matrix crossing to the host; of another device or stream it does. Both throw what moments_sync throws,
+// and out_of_memory.
 std::vector<double> variances_sync(const context& ctx, const moments_state& state);  // [C], on the host; waits for the device
-// [C x C], symmetric, where `ctx` computes and in the order of its stream; waits for the state's notes.
+// [C x C], symmetric, where `ctx` computes and in the order of its stream; moments that lie elsewhere are copied there first. Waits for the
+// state's notes.
 buffer covariance_sync(const context& ctx, const moments_state& state);
 
 }  // namespace sirfp
